@@ -1,0 +1,64 @@
+"""Wordsight: recognise image classes never seen in training, knowing only their names.
+
+The public names live here and are loaded when first used, so that importing the package costs
+next to nothing and torch is imported only when something needs it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wordsight import metrics
+    from wordsight.classifiers.cross_modal import CrossModalClassifier
+    from wordsight.classifiers.softmax import SoftmaxClassifier
+    from wordsight.classifiers.word_gaussian import WordGaussians
+    from wordsight.data.open import open_dataset
+    from wordsight.features.patch_features import PatchFeatures
+    from wordsight.mapping.linear import LinearMap
+    from wordsight.novelty.gaussian import GaussianNovelty
+    from wordsight.novelty.loop import LocalOutlierProbability
+    from wordsight.persistence import load_model, save_model
+    from wordsight.words.vectors import WordVectors
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CrossModalClassifier",
+    "GaussianNovelty",
+    "LinearMap",
+    "LocalOutlierProbability",
+    "PatchFeatures",
+    "SoftmaxClassifier",
+    "WordGaussians",
+    "WordVectors",
+    "load_model",
+    "metrics",
+    "open_dataset",
+    "save_model",
+]
+
+_HOME = {
+    "CrossModalClassifier": "wordsight.classifiers.cross_modal",
+    "GaussianNovelty": "wordsight.novelty.gaussian",
+    "LinearMap": "wordsight.mapping.linear",
+    "LocalOutlierProbability": "wordsight.novelty.loop",
+    "PatchFeatures": "wordsight.features.patch_features",
+    "SoftmaxClassifier": "wordsight.classifiers.softmax",
+    "WordGaussians": "wordsight.classifiers.word_gaussian",
+    "WordVectors": "wordsight.words.vectors",
+    "load_model": "wordsight.persistence",
+    "open_dataset": "wordsight.data.open",
+    "save_model": "wordsight.persistence",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "metrics":
+        return import_module("wordsight.metrics")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'wordsight' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

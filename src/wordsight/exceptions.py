@@ -1,0 +1,52 @@
+"""Errors a user can act on.
+
+Every message says what was given, what was expected and what to do next, in one sentence. The
+command line prints the message alone and exits with the error's ``exit_code``.
+"""
+
+
+class WordsightError(Exception):
+    """Base of every error that Wordsight raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(WordsightError, ValueError):
+    """The call itself is wrong: an argument, a name, a shape, a path that is not there."""
+
+    exit_code = 2
+
+
+class DataError(WordsightError, ValueError):
+    """The call is right, but a file it names is broken, truncated or of another kind."""
+
+
+class BrokenImageError(DataError):
+    """One image cannot be decoded.
+
+    Parameters
+    ----------
+    name : str
+        The file, or the row of a table, that holds the image.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"cannot read the image {name}: {reason} (mend or remove it, or skip it: on_broken='skip')"
+        )
+        self.name = name
+        self.reason = reason
+
+
+class MissingWordError(InputError, KeyError):
+    """A word has no vector."""
+
+    def __str__(self) -> str:
+        # KeyError would print the message's repr
+        return str(self.args[0])
+
+
+class MissingDependencyError(WordsightError, ImportError):
+    """An optional library is asked for and not installed."""
