@@ -1,0 +1,84 @@
+"""The contract of everything that images can come from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.exceptions import BrokenImageError
+
+__all__ = ["Batch", "BrokenImage", "Item", "Source"]
+
+Item = bytes | NDArray[np.uint8] | BrokenImageError
+"""One image as stored: encoded bytes, pixels (h, w, 3), or the reason why it cannot be had."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of a data set, decoded.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (b,)
+        Where the images stand in the data set.
+    images : ndarray of uint8, shape (b, height, width, 3)
+        Red, green and blue, 0 to 255.
+    labels : ndarray of str, shape (b,), or None
+        Class names, where the data set has any.
+    """
+
+    rows: NDArray[np.int64]
+    images: NDArray[np.uint8]
+    labels: NDArray[np.str_] | None
+
+
+@dataclass(frozen=True)
+class BrokenImage:
+    """An image that was left out, and why.
+
+    Attributes
+    ----------
+    row : int
+        Where it stands in the data set.
+    name : str
+        The file, or the row of a table.
+    reason : str
+        What is wrong with it.
+    """
+
+    row: int
+    name: str
+    reason: str
+
+
+class Source(ABC):
+    """Stored images, in a fixed order, with their labels where there are any.
+
+    Attributes
+    ----------
+    labels : ndarray of str, shape (n,), or None
+        The class name of each image.
+    class_names : tuple of str
+        All class names, in the order of the source, whether or not an image bears them.
+    """
+
+    labels: NDArray[np.str_] | None
+    class_names: tuple[str, ...]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Count the images."""
+
+    @abstractmethod
+    def name(self, row: int) -> str:
+        """Name the image of a row as a person would find it: a path, or ``file.parquet#17``."""
+
+    @abstractmethod
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
+        """Yield the images of `rows` in the order given, holding few of them in memory.
+
+        An image that cannot be had is yielded as the error that says why, so that the reader can
+        go on with the next one. Increasing rows are read fastest.
+        """
