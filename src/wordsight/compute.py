@@ -1,0 +1,363 @@
+"""How big work is cut up: devices, blocks of rows, worker threads and additive statistics.
+
+Everything that sums over images is additive: `partial` makes the statistics of one block of rows,
+`merge` adds two of them, `without` takes one away, and a solver needs only the total. One machine,
+many cores and many machines run the same three functions.
+"""
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordsight.exceptions import InputError, WordsightError
+
+__all__ = [
+    "Moments",
+    "RidgeFactor",
+    "SymmetricTiles",
+    "blocks",
+    "in_order",
+    "merge",
+    "n_threads",
+    "partial",
+    "resolve_device",
+    "scratch",
+    "without",
+]
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+FloatArray = NDArray[np.float32] | NDArray[np.float64]
+
+TILE = 1600
+"""Rows and columns of a tile of a Gram matrix: wide enough for the product to run at full speed,
+narrow enough that the lower half of 8 × 8 tiles costs 36 products and not 64."""
+
+
+def resolve_device(device: str | None) -> torch.device:
+    """Turn ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or None (the processor) into a torch device."""
+    try:
+        chosen = torch.device(device or "cpu")
+    except RuntimeError as error:
+        raise InputError(
+            f"device={device!r} is not a device; expected 'cpu' or 'cuda' (or 'cuda:0', ...)"
+        ) from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            f"device={device!r} was asked for, but torch finds no GPU here; use device='cpu'"
+        )
+    return chosen
+
+
+def n_threads() -> int:
+    """Count the processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def blocks(n_rows: int, size: int) -> Iterator[slice]:
+    """Cut ``range(n_rows)`` into slices of at most `size` rows, in order."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def in_order(
+    work: Callable[[_T], _R], items: Iterator[_T] | Sequence[_T], *, workers: int | None = None
+) -> Iterator[_R]:
+    """Apply `work` to each item on one thread per core, yielding the results in order.
+
+    Each worker runs its linear algebra on a single thread: no core waits at a barrier for
+    another. At most two items per worker are in flight, so memory stays bounded.
+
+    Parameters
+    ----------
+    work : callable
+        Must spend its time in code that releases the interpreter lock (torch does).
+    items : iterable
+        Read as results are consumed.
+    workers : int, optional
+        Number of threads; by default one for each core.
+
+    Yields
+    ------
+    object
+        ``work(item)`` for each item, in the order of `items`.
+    """
+    count = workers or n_threads()
+    source = iter(items)
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting = [pool.submit(work, item) for item in islice(source, 2 * count)]
+        try:
+            while waiting:
+                result = waiting.pop(0).result()
+                waiting.extend(pool.submit(work, item) for item in islice(source, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+_scratch = threading.local()
+
+
+def scratch(name: str, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    """Return this thread's buffer of that name: uninitialised, kept from call to call.
+
+    Fresh memory costs more than the arithmetic done in it, since the system clears every page
+    before it is first written to.
+
+    Parameters
+    ----------
+    name : str
+        One buffer a name and thread; the next call with the name overwrites it.
+    shape : tuple of int
+    like : Tensor
+        Gives the type and the device.
+
+    Returns
+    -------
+    Tensor
+        Contiguous, of the shape asked for.
+    """
+    held: dict[str, torch.Tensor] = _scratch.__dict__
+    size = math.prod(shape)
+    buffer = held.get(name)
+    if (
+        buffer is None
+        or buffer.numel() < size
+        or (buffer.dtype, buffer.device) != (like.dtype, like.device)
+    ):
+        buffer = held[name] = torch.empty(size, dtype=like.dtype, device=like.device)
+    return buffer[:size].view(shape)
+
+
+@dataclass
+class SymmetricTiles:
+    """The lower half of a symmetric matrix, in square tiles.
+
+    Attributes
+    ----------
+    size : int
+        Rows (and columns) of the whole matrix.
+    tiles : list of list of Tensor
+        ``tiles[i][j]`` for ``j <= i``: rows of tile i, columns of tile j.
+    """
+
+    size: int
+    tiles: list[list[torch.Tensor]]
+
+    @classmethod
+    def zeros(cls, size: int, dtype: torch.dtype, device: torch.device) -> Self:
+        """Make an all-zero matrix."""
+        widths = [cut.stop - cut.start for cut in blocks(size, TILE)]
+        return cls(
+            size,
+            [
+                [torch.zeros(height, width, dtype=dtype, device=device) for width in widths[: i + 1]]
+                for i, height in enumerate(widths)
+            ],
+        )
+
+    def add_gram(self, X: torch.Tensor) -> None:
+        """Add ``Xᵀ X``, X of shape (n, size), in place."""
+        columns = [X[:, cut] for cut in blocks(self.size, TILE)]
+        for i, row in enumerate(self.tiles):
+            for j, tile in enumerate(row):
+                tile.addmm_(columns[i].T, columns[j])
+
+    def combined(self, other: "SymmetricTiles", sign: float) -> "SymmetricTiles":
+        """Return ``self + sign · other`` as a new matrix."""
+        return SymmetricTiles(
+            self.size,
+            [
+                [torch.add(a, b, alpha=sign) for a, b in zip(mine, theirs, strict=True)]
+                for mine, theirs in zip(self.tiles, other.tiles, strict=True)
+            ],
+        )
+
+    def lower(self, dtype: torch.dtype) -> torch.Tensor:
+        """Return the matrix as one (size, size) tensor of which only the lower half is meant."""
+        first = self.tiles[0][0]
+        dense = torch.zeros(self.size, self.size, dtype=dtype, device=first.device)
+        cuts = list(blocks(self.size, TILE))
+        for i, row in enumerate(self.tiles):
+            for j, tile in enumerate(row):
+                dense[cuts[i], cuts[j]] = tile.to(dtype)
+        return dense
+
+    def trace(self) -> float:
+        """Return the sum of the diagonal."""
+        return float(sum(row[-1].diagonal().sum(dtype=torch.float64) for row in self.tiles))
+
+
+@dataclass
+class Moments:
+    """Additive first and second moments of features X and targets Y over some rows.
+
+    Rows are counted from `shift`, which all parts of one sum share: it is near the mean, so that
+    single precision loses nothing when features are far from zero.
+
+    Attributes
+    ----------
+    n : int
+        Number of rows.
+    shift : Tensor, shape (F,)
+        What was subtracted from every row of X.
+    sum_x : Tensor of float64, shape (F,)
+    sum_y : Tensor of float64, shape (d,)
+    gram : SymmetricTiles, F × F
+        Sum of ``x xᵀ``, in the precision of the features.
+    cross : Tensor of float64, shape (F, d)
+        Sum of ``x yᵀ``.
+    """
+
+    n: int
+    shift: torch.Tensor
+    sum_x: torch.Tensor
+    sum_y: torch.Tensor
+    gram: SymmetricTiles
+    cross: torch.Tensor
+
+    def mean_variance(self) -> float:
+        """Return the variance of a feature, averaged over the features."""
+        total = self.gram.trace() - float(self.sum_x @ self.sum_x) / self.n
+        return max(total, 0.0) / (self.n * self.gram.size)
+
+
+def partial(
+    X: FloatArray,
+    Y: FloatArray,
+    *,
+    shift: FloatArray | None = None,
+    rows: NDArray[np.int64] | None = None,
+    block_size: int = 2048,
+    device: torch.device | None = None,
+    on_block: Callable[[int], None] | None = None,
+) -> Moments:
+    """Sum the moments of some rows, a block at a time.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, F)
+        Features; float32 is multiplied in float32 and summed in it over blocks.
+    Y : ndarray, shape (n, d)
+        Targets.
+    shift : ndarray, shape (F,), optional
+        Subtracted from every row; zero by default. Parts to be merged must share it.
+    rows : ndarray of int, optional
+        The rows to sum over; by default all. Only one block of them is ever copied.
+    block_size : int
+        Rows a block.
+    device : torch.device, optional
+        Where the products run and the sums live.
+    on_block : callable, optional
+        Called with the number of rows just added.
+
+    Returns
+    -------
+    Moments
+    """
+    where = device or torch.device("cpu")
+    dtype = torch.float64 if X.dtype == np.float64 else torch.float32
+    n_features, n_targets = X.shape[1], Y.shape[1]
+    origin = np.zeros(n_features) if shift is None else shift
+    total = Moments(
+        0,
+        torch.as_tensor(origin, dtype=dtype).to(where),
+        torch.zeros(n_features, dtype=torch.float64, device=where),
+        torch.zeros(n_targets, dtype=torch.float64, device=where),
+        SymmetricTiles.zeros(n_features, dtype, where),
+        torch.zeros(n_features, n_targets, dtype=torch.float64, device=where),
+    )
+    for cut in blocks(len(X) if rows is None else len(rows), block_size):
+        chosen = cut if rows is None else rows[cut]
+        x = torch.tensor(X[chosen], dtype=dtype, device=where) - total.shift
+        y = torch.tensor(Y[chosen], dtype=dtype, device=where)
+        total.n += len(x)
+        total.sum_x += x.sum(0, dtype=torch.float64)
+        total.sum_y += y.sum(0, dtype=torch.float64)
+        total.gram.add_gram(x)
+        total.cross += (y.T @ x).T  # skinny products run faster this way round
+        if on_block is not None:
+            on_block(len(x))
+    return total
+
+
+def _combined(a: Moments, b: Moments, sign: int) -> Moments:
+    return Moments(
+        a.n + sign * b.n,
+        a.shift,
+        a.sum_x + sign * b.sum_x,
+        a.sum_y + sign * b.sum_y,
+        a.gram.combined(b.gram, sign),
+        a.cross + sign * b.cross,
+    )
+
+
+def merge(a: Moments, b: Moments) -> Moments:
+    """Add the moments of two sets of rows that share no row."""
+    return _combined(a, b, 1)
+
+
+def without(total: Moments, part: Moments) -> Moments:
+    """Take the rows of `part` out of `total`."""
+    return _combined(total, part, -1)
+
+
+class RidgeFactor:
+    """The Cholesky factor L of ``C + alpha I``, C the covariance of the features.
+
+    The one expensive thing that the linear map and the softmax share: the map solves with it, the
+    softmax uses it to make its problem round.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of the rows to learn from.
+    alpha : float
+        Ridge term, in units of a feature's variance.
+    dtype : torch.dtype, default float64
+        Precision of the factor.
+    """
+
+    def __init__(
+        self, moments: Moments, alpha: float, dtype: torch.dtype = torch.float64
+    ) -> None:
+        self.alpha = alpha
+        self.mean_x = moments.sum_x / moments.n
+        system = moments.gram.lower(dtype)
+        system /= moments.n
+        mean = self.mean_x.to(dtype)
+        for cut in blocks(len(mean), TILE):
+            system[cut] -= mean[cut, None] * mean
+        system.diagonal().add_(alpha)
+        self._lower, failed = torch.linalg.cholesky_ex(system)
+        if int(failed):
+            raise WordsightError(
+                f"the {len(mean)} × {len(mean)} system of the linear map is singular with "
+                f"alpha={alpha:g}; use a larger alpha, or drop constant features"
+            )
+        self.mean_x += moments.shift.to(torch.float64)
+
+    def solve(self, B: torch.Tensor) -> torch.Tensor:
+        """Return ``(C + alpha I)⁻¹ B`` for B of shape (F, k)."""
+        return torch.cholesky_solve(B.to(self._lower.dtype), self._lower)
+
+    def whiten(self, B: torch.Tensor) -> torch.Tensor:
+        """Return ``L⁻¹ B``."""
+        return torch.linalg.solve_triangular(self._lower, B.to(self._lower.dtype), upper=False)
+
+    def unwhiten(self, B: torch.Tensor) -> torch.Tensor:
+        """Return ``L⁻ᵀ B``."""
+        return torch.linalg.solve_triangular(self._lower.T, B.to(self._lower.dtype), upper=True)

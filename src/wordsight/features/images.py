@@ -1,0 +1,93 @@
+"""One way to walk over images, whether they are an array or a data set that streams."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.exceptions import InputError
+
+__all__ = ["ImageSet", "Images", "ImageBatch", "walk"]
+
+
+class ImageBatch(Protocol):
+    """Some decoded images and where they stand."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Where the images stand in the set, shape (b,)."""
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """The pixels, shape (b, height, width, 3)."""
+
+
+@runtime_checkable
+class ImageSet(Protocol):
+    """A set of images that yields batches, such as `wordsight.data.dataset.Dataset`."""
+
+    def __len__(self) -> int:
+        """Count the images."""
+
+    def batches(
+        self, image_size: tuple[int, int] | None, *, size: int = ...
+    ) -> Iterator[ImageBatch]:
+        """Yield the images in order, decoded to one size."""
+
+
+Images = NDArray[np.uint8] | ImageSet
+
+
+def check_images(images: Any) -> NDArray[np.uint8]:
+    """Return an array of images as it is, or say what is wrong with it."""
+    array = np.asarray(images)
+    if array.ndim != 4 or array.shape[3] != 3:
+        raise InputError(
+            f"images of shape {array.shape} were given; expected (n, height, width, 3)"
+        )
+    if array.dtype != np.uint8:
+        raise InputError(
+            f"images of type {array.dtype} were given; expected uint8 (0 to 255): "
+            "scale and convert them with (255 * images).round().astype('uint8') if they are 0 to 1"
+        )
+    return array
+
+
+def walk(
+    images: Any, image_size: tuple[int, int] | None, size: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Yield rows and pixels, `size` images at a time.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, height, width, 3), or an `ImageSet`
+    image_size : tuple of int, or None
+        Height and width that a set is asked for; an array must already have it.
+    size : int
+        Images a batch.
+
+    Yields
+    ------
+    rows : ndarray of int64, shape (b,)
+    images : ndarray of uint8, shape (b, height, width, 3)
+    """
+    if isinstance(images, ImageSet) and not isinstance(images, np.ndarray):
+        for batch in images.batches(image_size, size=size):
+            yield batch.rows, check_size(batch.images, image_size)
+        return
+    array = check_size(check_images(images), image_size)
+    for start in range(0, len(array), size):
+        part = array[start : start + size]
+        yield np.arange(start, start + len(part)), part
+
+
+def check_size(images: NDArray[np.uint8], image_size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Return the images, or say that they are not of the size expected."""
+    if image_size is not None and images.shape[1:3] != image_size:
+        raise InputError(
+            f"images of {images.shape[1]} × {images.shape[2]} pixels were given; this encoder "
+            f"expects {image_size[0]} × {image_size[1]}: resize them, or open them with "
+            "open_dataset, which does"
+        )
+    return images

@@ -1,0 +1,350 @@
+"""`PatchFeatures`: unsupervised image features from random patches.
+
+Source: Coates & Ng, "The Importance of Encoding Versus Training with Sparse Coding and Vector
+Quantization", ICML 2011; the image features of the paper (section 3, reference [6]).
+"""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from wordsight.compute import in_order, resolve_device
+from wordsight.exceptions import InputError
+from wordsight.features.dictionary import DictionaryKind, learn_dictionary
+from wordsight.features.encoding import Encoder, EncoderKind
+from wordsight.features.images import ImageSet, check_images, walk
+from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
+from wordsight.features.whitening import zca
+from wordsight.progress import report
+
+__all__ = ["PatchFeatures"]
+
+BATCH = 64
+"""Images a worker encodes at a time."""
+
+
+class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Features of images from a dictionary of patches, learned without labels.
+
+    Random patches are contrast-normalised and whitened (ZCA), a dictionary is learned from them,
+    every patch of an image is encoded with it, and the codes are summed over the four quadrants
+    of the image and standardised. The defaults are the paper's: 12,800 features.
+
+    It learns only from the images given to `fit`: for zero-shot work, those of seen classes.
+
+    Parameters
+    ----------
+    n_atoms : int, default 1600
+        Atoms of the dictionary, K.
+    dictionary : {"omp1", "kmeans", "random"}, default "omp1"
+        How the atoms are learned.
+    encoder : {"soft_threshold", "triangle"}, default "soft_threshold"
+        With the sign split, F = 8 K; the triangle gives F = 4 K.
+    threshold : float, default 0.25
+        α of the soft threshold.
+    patch_size : int, default 6
+        Pixels along a side of a patch.
+    stride : int, default 1
+        Pixels between neighbouring patches.
+    n_patches : int, default 400,000
+        Random patches to learn from.
+    image_size : int, (int, int) or None, default None
+        Height and width of the images; a data set is decoded to it. None takes the size of the
+        images given to `fit`, which must all have one.
+    contrast_constant : float, default 10.0
+        Added to a patch's variance, in squared pixel values.
+    whitening_constant : float, default 0.1
+        Added to the eigenvalues of the patches' covariance.
+    standardise_constant : float, default 0.01
+        Added to a feature's variance.
+    max_iter : int, default 30
+        Passes over the patches to learn the dictionary.
+    tol : float, default 1e-4
+        Stop earlier when a pass improves the objective by less than this share.
+    device : str or None, default None
+        ``"cpu"`` (None) or ``"cuda"``.
+    random_state : int, RandomState or None, default None
+        Draws the patches and the first atoms.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of float32, shape (n_atoms, p)
+        The atoms, in the whitened space; p = 3 · patch_size².
+    patch_mean_, whitener_ : ndarray of float64, shapes (p,) and (p, p)
+        M and P of ``whitened = (p − M) P``.
+    mean_, scale_ : ndarray of float32, shape (F,)
+        Of the pooled features: standardised is ``(pooled − mean_) / scale_``.
+    image_size_ : (int, int)
+        Height and width of the images.
+    n_features_out_ : int
+        F.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wordsight import PatchFeatures
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+    >>> features = PatchFeatures(n_atoms=10, n_patches=500, random_state=0)
+    >>> features.fit_transform(images).shape
+    (20, 80)
+    """
+
+    def __init__(
+        self,
+        n_atoms: int = 1600,
+        *,
+        dictionary: DictionaryKind = "omp1",
+        encoder: EncoderKind = "soft_threshold",
+        threshold: float = 0.25,
+        patch_size: int = 6,
+        stride: int = 1,
+        n_patches: int = 400_000,
+        image_size: int | tuple[int, int] | None = None,
+        contrast_constant: float = 10.0,
+        whitening_constant: float = 0.1,
+        standardise_constant: float = 0.01,
+        max_iter: int = 30,
+        tol: float = 1e-4,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_atoms = n_atoms
+        self.dictionary = dictionary
+        self.encoder = encoder
+        self.threshold = threshold
+        self.patch_size = patch_size
+        self.stride = stride
+        self.n_patches = n_patches
+        self.image_size = image_size
+        self.contrast_constant = contrast_constant
+        self.whitening_constant = whitening_constant
+        self.standardise_constant = standardise_constant
+        self.max_iter = max_iter
+        self.tol = tol
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, images: Any, y: object = None) -> Self:
+        """Learn whitening, dictionary and standardisation.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
+            A data set is streamed twice: memory does not grow with it.
+        y : ignored
+
+        Returns
+        -------
+        PatchFeatures
+            Itself.
+
+        Raises
+        ------
+        InputError
+            No images, images smaller than a patch, another dtype than uint8, a parameter out of
+            range.
+        """
+        self.fit_dictionary(images)
+        n, mean, sq_sum = 0, np.zeros(self.n_features_out_), np.zeros(self.n_features_out_)
+        for _rows, pooled in self._pooled(images):
+            # a block's sums about its own mean, merged with the total (Chan, Golub & LeVeque)
+            block_mean = pooled.mean(0, dtype=np.float64)
+            gap = block_mean - mean
+            sq_sum += ((pooled - block_mean) ** 2).sum(0)
+            sq_sum += gap**2 * (n * len(pooled) / (n + len(pooled)))
+            mean += gap * (len(pooled) / (n + len(pooled)))
+            n += len(pooled)
+        self._set_standardisation(mean, sq_sum / n)
+        return self
+
+    def fit_transform(
+        self, images: Any, y: object = None, **fit_params: object
+    ) -> NDArray[np.float32]:
+        """Learn from the images and return their features, encoding each image once.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        y : ignored
+
+        Returns
+        -------
+        ndarray of float32, shape (n, F)
+        """
+        self.fit_dictionary(images)
+        pooled = self._collect(self._pooled(images), len(images))
+        mean = pooled.mean(0, dtype=np.float64)
+        variance = np.zeros_like(mean)
+        for start in range(0, len(pooled), 1024):
+            variance += ((pooled[start : start + 1024] - mean) ** 2).sum(0)
+        self._set_standardisation(mean, variance / len(pooled))
+        return self._standardise(pooled)
+
+    def transform(self, images: Any) -> NDArray[np.float32]:
+        """Return the features of images.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
+
+        Returns
+        -------
+        ndarray of float32, shape (n, F)
+
+        Raises
+        ------
+        InputError
+            Images of another size than those of `fit`.
+        """
+        return self._collect((x for x in self.stream(images)), len(images))
+
+    def stream(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield the features of a few images at a time: rows and features.
+
+        Rows are where the images stand in the set; a set that skips broken images skips rows.
+        """
+        check_is_fitted(self)
+        for rows, pooled in self._pooled(images):
+            yield rows, self._standardise(pooled)
+
+    def fit_dictionary(self, images: Any) -> Self:
+        """Learn whitening and dictionary alone, the first of the two passes of `fit`."""
+        self._check_parameters()
+        random_state = check_random_state(self.random_state)
+        if not isinstance(images, ImageSet) or isinstance(images, np.ndarray):
+            images = check_images(images)
+        size = self.image_size
+        drawn = sample_patches(
+            images,
+            self.n_patches,
+            patch_size=self.patch_size,
+            image_size=(size, size) if isinstance(size, int) else size,
+            random_state=random_state,
+        )
+        patches = normalise_contrast(
+            torch.from_numpy(drawn).to(resolve_device(self.device)), self.contrast_constant
+        )
+        mean = patches.mean(0, dtype=torch.float64)
+        centred = patches.double() - mean
+        covariance = centred.T @ centred / (len(patches) - 1)
+        self.patch_mean_, self.whitener_ = zca(
+            mean.cpu().numpy(), covariance.cpu().numpy(), self.whitening_constant
+        )
+        whitened = (centred @ torch.from_numpy(self.whitener_).to(centred)).to(torch.float32)
+        del centred, patches, drawn
+        self.dictionary_ = (
+            learn_dictionary(
+                whitened,
+                self.n_atoms,
+                self.dictionary,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                random_state=random_state,
+            )
+            .cpu()
+            .numpy()
+        )
+        if size is None:
+            _rows, first = next(walk(images, None, 1))
+            self.image_size_ = (int(first.shape[1]), int(first.shape[2]))
+        else:
+            self.image_size_ = (size, size) if isinstance(size, int) else size
+        return self
+
+    @property
+    def n_features_out_(self) -> int:
+        """Number of features, F."""
+        return 4 * self._values_per_atom() * len(self.dictionary_)
+
+    @property
+    def _n_features_out(self) -> int:
+        # the name under which scikit-learn's set_output looks for it
+        return self.n_features_out_
+
+    def _values_per_atom(self) -> int:
+        return 2 if self.encoder == "soft_threshold" else 1
+
+    def _folded(self) -> Encoder:
+        return Encoder.fold(
+            self.dictionary_,
+            self.patch_mean_,
+            self.whitener_,
+            kind=self.encoder,
+            patch_size=self.patch_size,
+            stride=self.stride,
+            contrast_constant=self.contrast_constant,
+            threshold=self.threshold,
+            device=resolve_device(self.device),
+        )
+
+    def _pooled(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and features that are not standardised yet."""
+        encoder = self._folded()
+
+        def encode(
+            batch: tuple[NDArray[np.int64], NDArray[np.uint8]],
+        ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            rows, pixels = batch
+            tensor = torch.tensor(pixels, device=encoder.filters.device)
+            return rows, encoder.encode(tensor).cpu().numpy()
+
+        batches = walk(images, self.image_size_, BATCH)
+        for rows, pooled in in_order(encode, batches):
+            yield rows, pooled
+            report("computing features", int(rows[-1]) + 1, len(images))
+
+    def _collect(
+        self, stream: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]], n_images: int
+    ) -> NDArray[np.float32]:
+        features = np.empty((n_images, self.n_features_out_), dtype=np.float32)
+        filled = 0
+        for _rows, block in stream:
+            features[filled : filled + len(block)] = block
+            filled += len(block)
+        return features[:filled]
+
+    def _set_standardisation(
+        self, mean: NDArray[np.float64], variance: NDArray[np.float64]
+    ) -> None:
+        self.mean_ = mean.astype(np.float32)
+        self.scale_ = np.sqrt(variance + self.standardise_constant).astype(np.float32)
+
+    def _standardise(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standardise in place, a few rows at a time so that no copy of the whole is made."""
+        for start in range(0, len(pooled), 256):
+            part = pooled[start : start + 256]
+            part -= self.mean_
+            part /= self.scale_
+        return pooled
+
+    def _check_parameters(self) -> None:
+        for name in ("n_atoms", "patch_size", "stride", "n_patches", "max_iter"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise InputError(f"{name}={value!r} was given; expected a whole number of at least 1")
+        allowed = {
+            "dictionary": ("omp1", "kmeans", "random"),
+            "encoder": ("soft_threshold", "triangle"),
+        }
+        for name, choices in allowed.items():
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"{name}={getattr(self, name)!r} was given; expected one of {', '.join(choices)}"
+                )
+        for name in ("contrast_constant", "whitening_constant", "standardise_constant"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}={getattr(self, name)!r} was given; expected more than 0")
+        if self.image_size is not None:
+            size = self.image_size
+            check_patch_fits((size, size) if isinstance(size, int) else size, self.patch_size)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
