@@ -1,0 +1,212 @@
+"""The one contract of novelty detectors.
+
+A detector looks at mapped points S in the word space and says how much each looks like the seen
+classes. It has one sign, scikit-learn's: a high score is ordinary, a low one novel.
+"""
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from wordsight.exceptions import InputError
+from wordsight.novelty.calibration import check_rate, threshold_for_rate
+
+__all__ = ["Centers", "NoveltyDetector"]
+
+Centers = Mapping[str, ArrayLike] | ArrayLike
+"""Word vectors of the seen classes: by name, or in the order of the sorted labels."""
+
+# coordinates above this have squared distances that overflow a double, and no ordering
+_LARGEST_COORDINATE = 1e140
+
+
+class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
+    """Tell images of seen classes from those of classes never seen.
+
+    Subclasses implement `_fit`, `_score` and `novelty_proba`. All of them learn from mapped
+    points of seen classes only.
+
+    Attributes
+    ----------
+    offset_ : float
+        The threshold T on `score_samples`: a point that scores strictly below it is novel.
+        `fit` sets it on the training points themselves, from `false_novel_rate`, so that a
+        detector is usable at once; as the mapping has been fitted to the same points they look
+        more ordinary than new ones do. `calibrate` sets it on held-out images, with a guarantee.
+    n_features_in_ : int
+        The dimension d of the word space.
+    """
+
+    false_novel_rate: float
+    offset_: float
+
+    def fit(
+        self, S: ArrayLike, y: ArrayLike | None = None, *, centers: Centers | None = None
+    ) -> Self:
+        """Learn what points of seen classes look like.
+
+        Parameters
+        ----------
+        S : array-like of shape (n, d)
+            Mapped training points of the seen classes.
+        y : array-like of shape (n,), optional
+            Their class names; without them all points are of one class.
+        centers : mapping of name to (d,) or array-like of shape (n_classes, d), optional
+            The word vectors of the seen classes; an array is in the order of the sorted labels.
+            Detectors that use no word vectors ignore it.
+
+        Returns
+        -------
+        NoveltyDetector
+            Itself.
+
+        Raises
+        ------
+        InputError
+            A wrong parameter or shape, NaN or infinity, no points, labels of another length, a
+            class without its center.
+        """
+        check_rate(self.false_novel_rate)
+        points = self._check_points(S, reset=True)
+        self._fit(points, None if y is None else _check_labels(y, len(points)), centers)
+        return self
+
+    def score_samples(self, S: ArrayLike) -> NDArray[np.float64]:
+        """Score how ordinary points are: high = like the seen classes.
+
+        Parameters
+        ----------
+        S : array-like of shape (n, d)
+            Mapped points.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The scores; their unit is the detector's own.
+
+        Raises
+        ------
+        InputError
+            A wrong shape, NaN or infinity.
+        """
+        check_is_fitted(self)
+        return self._score(self._check_points(S, reset=False))
+
+    def decision_function(self, S: ArrayLike) -> NDArray[np.float64]:
+        """Return `score_samples(S) - offset_`, shape (n,): below 0 is novel."""
+        return self.score_samples(S) - self.offset_
+
+    def predict(self, S: ArrayLike) -> NDArray[np.int64]:
+        """Return −1 for novel points and +1 for ordinary ones, shape (n,).
+
+        Eq. 3 of Socher et al.: novel is what scores strictly below the threshold.
+        """
+        return np.where(self.decision_function(S) < 0.0, -1, 1).astype(np.int64)
+
+    def novelty_proba(self, S: ArrayLike) -> NDArray[np.float64]:
+        """Return P(V = u | x), the probability that a point is of an unseen class.
+
+        Parameters
+        ----------
+        S : array-like of shape (n, d)
+            Mapped points.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Probabilities between 0 and 1; never rising with `score_samples`.
+        """
+        return self._proba(self.score_samples(S))
+
+    def set_threshold(self, score: float) -> Self:
+        """Put the threshold `offset_` at a score; what scores strictly below it is novel."""
+        check_is_fitted(self)
+        threshold = float(score)
+        if not np.isfinite(threshold):
+            raise InputError(f"a threshold of {threshold} was given; give a finite score")
+        self.offset_ = threshold
+        return self
+
+    def calibrate(self, S: ArrayLike, false_novel_rate: float | None = None) -> Self:
+        """Set the threshold on held-out points of seen classes.
+
+        Parameters
+        ----------
+        S : array-like of shape (n, d)
+            Mapped points of seen classes that neither the mapping nor `fit` has used.
+        false_novel_rate : float, optional
+            The fraction of seen images that may be called novel; the parameter's by default.
+
+        Returns
+        -------
+        NoveltyDetector
+            Itself.
+
+        Raises
+        ------
+        InputError
+            The rate is smaller than the number of points supports; see `threshold_for_rate`.
+        """
+        rate = self.false_novel_rate if false_novel_rate is None else false_novel_rate
+        return self.set_threshold(threshold_for_rate(self.score_samples(S), rate))
+
+    @abstractmethod
+    def _fit(
+        self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
+    ) -> None:
+        """Learn from checked points (n, d); sets `offset_` and all that `_score` needs."""
+
+    @abstractmethod
+    def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Score checked points (n, d), high = ordinary."""
+
+    @abstractmethod
+    def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn scores (n,) into P(unseen | x)."""
+
+    def _check_points(self, S: ArrayLike, *, reset: bool) -> NDArray[np.float64]:
+        try:
+            points: NDArray[np.float64] = validate_data(
+                self, S, reset=reset, dtype=np.float64, order="C", ensure_all_finite=False
+            )
+        except ValueError as error:
+            raise InputError(_plain(error, S)) from error
+        wrong = ~np.isfinite(points).all(axis=1)
+        if wrong.any():
+            raise InputError(
+                f"{np.count_nonzero(wrong)} of {len(points)} points hold NaN or infinity (inf), "
+                f"the first in row {int(wrong.argmax())}; leave these images out or mend their "
+                "features"
+            )
+        if np.abs(points).max(initial=0.0) > _LARGEST_COORDINATE:
+            raise InputError(
+                f"a point has a coordinate above {_LARGEST_COORDINATE:g}, too far for distances "
+                "in double precision; standardise the features"
+            )
+        return points
+
+
+def _plain(error: ValueError, S: ArrayLike) -> str:
+    """Restate scikit-learn's refusal of points in one sentence."""
+    reason = str(error).splitlines()[0]
+    if "Expected 2D array" not in reason:
+        return reason
+    return (
+        f"points of shape {np.shape(S)} were given, and (n images, d dimensions) is expected. "
+        "Reshape your data: S.reshape(1, -1) for a single image"
+    )
+
+
+def _check_labels(y: ArrayLike, n_points: int) -> NDArray[Any]:
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != n_points:
+        raise InputError(
+            f"labels of shape {labels.shape} were given for {n_points} points; give one class "
+            "name a point"
+        )
+    return labels
