@@ -1,0 +1,260 @@
+"""Images in parquet files, laid out as on the Hugging Face hub."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from wordsight.data.parquet_columns import Columns, choose_columns
+from wordsight.data.parquet_files import files_by_split, is_parquet, splits
+from wordsight.data.source import Item, Source
+from wordsight.exceptions import BrokenImageError, DataError, InputError, WordsightError
+
+__all__ = ["ParquetSource", "is_parquet", "splits"]
+
+_BATCH_BYTES = 8 << 20  # encoded images decoded from the file at once
+_WINDOW_BYTES = 64 << 20  # encoded images held to bring them into another order
+_LONGEST_CLASS_NAME = 200
+
+
+class ParquetSource(Source):
+    """Images of one split, or of all, in parquet files.
+
+    The images are a column of struct<bytes, path>, the labels a column of integers or strings;
+    which ones, and the names of the classes, is told by the ``huggingface`` metadata of the
+    schema, and without it by the shape and the names of the columns. Among several label columns
+    ``fine_label`` and then ``label`` is taken. Integers without class names become their decimal
+    strings. Labels that are all missing (null, or the hub's -1) count as no labels.
+
+    Labels are read at once, images as they are asked for: at any time a few megabytes of encoded
+    images are held (64 where `read` is asked for rows that do not increase), but never less than
+    one page of the file.
+
+    Parameters
+    ----------
+    path : path-like
+        A parquet file, or a folder of them.
+    split : str or None
+        One of `splits`; None takes all files, one split after the other.
+
+    Raises
+    ------
+    InputError
+        There is no such path or split, or the folder holds several data sets.
+    DataError
+        A file is truncated, corrupt or not parquet, has no images, has labels that are not
+        classes, or differs from the others in its columns or classes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], split: str | None = None) -> None:
+        root = Path(path)
+        found = files_by_split(root)
+        files = [file for name, file in found if split in (None, name)]
+        if not files:
+            known = ", ".join(splits(root)) or "none; read it without naming a split"
+            raise InputError(f"{root} has no split {split!r}; its splits are: {known}")
+        self._root = root
+        self._columns, self._groups = _survey(files)
+        lengths = [group.n_rows for group in self._groups]
+        self._starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+        self._first_rows: dict[Path, int] = {}
+        for group, start in zip(self._groups, self._starts.tolist(), strict=False):
+            self._first_rows.setdefault(group.path, start)
+        self.labels, self.class_names = self._read_labels(files)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def name(self, row: int) -> str:
+        """Name a row by its file and its place in that file: ``file.parquet#17``."""
+        group = self._groups[int(np.searchsorted(self._starts[1:], row, side="right"))]
+        shown = group.path.relative_to(self._root) if self._root.is_dir() else group.path.name
+        return f"{Path(shown).as_posix()}#{row - self._first_rows[group.path]}"
+
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
+        """Yield the encoded images of `rows` in the order given.
+
+        Rows that do not decrease are streamed, row group by row group. Others are read in windows
+        of about 64 MB, each of which goes through the files once.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
+            raise InputError(
+                f"rows {rows.min()} to {rows.max()} are asked for, of {len(self)} rows"
+            )
+        for row, data in zip(rows.tolist(), self._in_order(rows), strict=True):
+            yield (
+                BrokenImageError(self.name(row), "its bytes are missing") if data is None else data
+            )
+
+    def _in_order(self, rows: NDArray[np.int64]) -> Iterator[bytes | None]:
+        if np.all(rows[1:] >= rows[:-1]):
+            yield from self._stream(rows)
+            return
+        mean = max(1, sum(group.n_bytes for group in self._groups) // len(self))
+        window = max(1, _WINDOW_BYTES // mean)
+        for first in range(0, len(rows), window):
+            some = rows[first : first + window]
+            order = np.argsort(some, kind="stable")
+            held: list[bytes | None] = [None] * len(some)
+            for where, data in zip(order.tolist(), self._stream(some[order]), strict=True):
+                held[where] = data
+            yield from held
+
+    def _stream(self, rows: NDArray[np.int64]) -> Iterator[bytes | None]:
+        """Yield the bytes of `rows`, which do not decrease."""
+        if not rows.size:
+            return
+        groups = np.searchsorted(self._starts[1:], rows, side="right")
+        cuts = np.flatnonzero(np.diff(groups)) + 1
+        pieces = zip(groups[np.r_[0, cuts]].tolist(), np.split(rows, cuts), strict=True)
+        for path, in_file in groupby(pieces, key=lambda piece: self._groups[piece[0]].path):
+            with _opened(path) as file:
+                for number, wanted in in_file:
+                    group = self._groups[number]
+                    yield from group.stream(
+                        file, self._columns.image, wanted - self._starts[number]
+                    )
+
+    def _read_labels(self, files: list[Path]) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
+        """Return the class name of each row and all class names."""
+        known = self._columns.class_names
+        if self._columns.label is None:
+            return None, ()
+        numbers: dict[object, int] = {}  # each label as stored, in the order of appearance
+        codes: list[int] = []
+        for path in files:
+            with _opened(path) as file:
+                for batch in file.iter_batches(columns=[self._columns.label], use_threads=False):
+                    values = batch.column(0).to_pylist()
+                    codes.extend(numbers.setdefault(value, len(numbers)) for value in values)
+        coded = np.asarray(codes, dtype=np.int64)
+        if numbers and all(_is_missing(value, known) for value in numbers):
+            return None, known or ()
+        names = [self._class_name(value, coded == code) for value, code in numbers.items()]
+        classes = known or tuple(
+            str(value) for value in sorted(numbers, key=_integers_then_strings)
+        )
+        return np.array(names, dtype=np.str_)[coded], classes
+
+    def _class_name(self, value: object, where: NDArray[np.bool_]) -> str:
+        """Turn a label as stored into a class name; `where` tells the rows that bear it."""
+        known = self._columns.class_names
+        at = self.name(int(np.argmax(where)))
+        if _is_missing(value, known):
+            raise DataError(f"{at} has no label, while other rows have; add it or remove the row")
+        if known is not None and isinstance(value, int):
+            if not 0 <= value < len(known):
+                raise DataError(
+                    f"{at} has the label {value}, expected 0 to {len(known) - 1}, since the "
+                    f"metadata names {len(known)} classes; mend the labels or the metadata"
+                )
+            return known[value]
+        name = str(value)
+        if not name or "\0" in name or len(name) > _LONGEST_CLASS_NAME:
+            raise DataError(
+                f"{at} has the label {name[:40]!r}, expected a class name of 1 to "
+                f"{_LONGEST_CLASS_NAME} characters; mend column {self._columns.label!r}"
+            )
+        if known is not None and name not in known:
+            raise DataError(
+                f"{at} has the label {name!r}, which is not among the {len(known)} classes that "
+                "the metadata names; mend the labels or the metadata"
+            )
+        return name
+
+
+@dataclass(frozen=True)
+class _RowGroup:
+    """A row group of a file: its number there, its rows, and its bytes when decompressed."""
+
+    path: Path
+    number: int
+    n_rows: int
+    n_bytes: int
+
+    def stream(
+        self, file: pq.ParquetFile, column: str, rows: NDArray[np.int64]
+    ) -> Iterator[bytes | None]:
+        """Yield the bytes of `rows` of this group, which do not decrease, a batch at a time."""
+        mean = max(1, self.n_bytes // max(1, self.n_rows))
+        size = int(np.clip(_BATCH_BYTES // mean, 1, 1024))
+        start = done = 0
+        # only the bytes of the struct: its path is of the machine that wrote the file
+        for batch in file.iter_batches(
+            size, row_groups=[self.number], columns=[f"{column}.bytes"], use_threads=False
+        ):
+            images = batch.column(0)
+            stop = int(np.searchsorted(rows, start + len(images)))
+            for row in rows[done:stop].tolist():
+                yield _bytes_of(images[row - start].as_py())
+            start, done = start + len(images), stop
+            if done == len(rows):
+                return
+        raise DataError(f"{self.path} ends after {start} rows of a row group of {self.n_rows}")
+
+
+def _survey(files: list[Path]) -> tuple[Columns, list[_RowGroup]]:
+    """Find the columns, which must be the same in all files, and all row groups."""
+    columns: Columns | None = None
+    groups: list[_RowGroup] = []
+    for path in files:
+        with _opened(path) as file:
+            mine = choose_columns(file.schema_arrow, path)
+            columns = columns or mine
+            if mine != columns:
+                raise DataError(
+                    f"{path} has other image or label columns, or other class names, than "
+                    f"{files[0]}, expected the same in all files; keep data sets in folders of "
+                    "their own"
+                )
+            groups.extend(_row_groups(file, path))
+    if columns is None:
+        raise InputError("no parquet file is given, expected at least one")
+    return columns, groups
+
+
+def _row_groups(file: pq.ParquetFile, path: Path) -> Iterator[_RowGroup]:
+    for number in range(file.num_row_groups):
+        # the size of all columns: asking for one column's ends the process if its entry is corrupt
+        group = file.metadata.row_group(number)
+        yield _RowGroup(path, number, max(0, group.num_rows), max(0, group.total_byte_size))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a parquet file; whatever goes wrong with it in the block becomes a `DataError`."""
+    try:
+        # a column chunk may hold all images of the file: neither read it at once nor ahead
+        with pq.ParquetFile(
+            path, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True
+        ) as file:
+            yield file
+    except WordsightError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(". ")
+        raise DataError(
+            f"cannot read {path}: it is no parquet file, or truncated or corrupt ({reason}); "
+            "get it again"
+        ) from error
+
+
+def _integers_then_strings(value: object) -> tuple[int, str]:
+    return (value, "") if isinstance(value, int) else (0, str(value))
+
+
+def _is_missing(value: object, known: tuple[str, ...] | None) -> bool:
+    return value is None or (known is not None and value == -1)
+
+
+def _bytes_of(struct: object) -> bytes | None:
+    data = struct.get("bytes") if isinstance(struct, dict) else None
+    return data if isinstance(data, bytes) else None
