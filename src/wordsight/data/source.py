@@ -62,10 +62,13 @@ class Source(ABC):
         The class name of each image.
     class_names : tuple of str
         All class names, in the order of the source, whether or not an image bears them.
+    n_ignored : int
+        How many files were passed over because they are hidden or not images.
     """
 
     labels: NDArray[np.str_] | None
     class_names: tuple[str, ...]
+    n_ignored: int = 0
 
     @abstractmethod
     def __len__(self) -> int:
