@@ -22,7 +22,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import index as as_integer
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
