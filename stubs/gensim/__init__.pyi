@@ -1,0 +1,1 @@
+from gensim import models as models
