@@ -164,7 +164,10 @@ class SymmetricTiles:
         return cls(
             size,
             [
-                [torch.zeros(height, width, dtype=dtype, device=device) for width in widths[: i + 1]]
+                [
+                    torch.zeros(height, width, dtype=dtype, device=device)
+                    for width in widths[: i + 1]
+                ]
                 for i, height in enumerate(widths)
             ],
         )
@@ -331,9 +334,7 @@ class RidgeFactor:
         Precision of the factor.
     """
 
-    def __init__(
-        self, moments: Moments, alpha: float, dtype: torch.dtype = torch.float64
-    ) -> None:
+    def __init__(self, moments: Moments, alpha: float, dtype: torch.dtype = torch.float64) -> None:
         self.alpha = alpha
         self.mean_x = moments.sum_x / moments.n
         system = moments.gram.lower(dtype)

@@ -1,1 +1,1 @@
-"""data"""
+"""Images and labels in: sources, decoding, data sets that stream."""

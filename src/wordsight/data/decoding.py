@@ -72,9 +72,10 @@ def decode(encoded: bytes, image_size: tuple[int, int] | None, name: str) -> NDA
     encoded : bytes
         A JPEG, PNG, WebP, BMP, GIF (its first frame), TIFF (its first page) or PNM file.
     image_size : (int, int) or None
-        Height and width of the result. The largest centred part of that aspect ratio is scaled
-        to it by bicubic interpolation, widened when shrinking so that it does not alias. An image
-        of that size already passes unchanged, and with None every image does.
+        Height and width of the result. The image is scaled until it just covers that size and
+        its centre is kept, by bicubic interpolation that is widened when shrinking, so that it
+        does not alias. An image of that size already passes unchanged, and with None every
+        image does.
     name : str
         What to call the image in an error.
 

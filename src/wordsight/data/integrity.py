@@ -1,9 +1,10 @@
 """Checks that an encoded image is whole, where the decoder alone would not notice.
 
 Pillow reports most truncated files. It accepts these, and hands back a picture that is partly
-black or grey: a baseline JPEG whose end was overwritten with zeros (an interrupted download into
-a file made beforehand), a PNG whose compressed stream ends before its last row, a TIFF that lacks
-strips, and a plain PNM cut within its last number. Each check here closes one of these gaps.
+black or grey: a baseline JPEG, a GIF or a deflated TIFF whose end was overwritten with zeros (an
+interrupted download into a file made beforehand), a PNG whose compressed stream ends before its
+last row, a TIFF that lacks strips, and a plain PNM cut within its last number. Each check here
+closes one of these gaps.
 
 Damage that leaves a well-formed file cannot be seen by anybody: flipped pixels in a BMP or an
 uncompressed TIFF, flipped bits in the entropy-coded part of a JPEG or a WebP.
@@ -32,7 +33,12 @@ _ADAM7 = (
 _INFLATE_STEP = 1 << 20
 _WHITESPACE = b" \t\n\v\f\r"
 
-_IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
+_GIF_IMAGE = 0x2C
+_GIF_BLOCKS = (b"", b"\x21", b"\x2c", b"\x3b")
+
+_IMAGE_WIDTH, _IMAGE_LENGTH, _COMPRESSION = 256, 257, 259
+_DEFLATE = (8, 32946)
+_STRIP_BYTES, _TILE_BYTES = 279, 325
 _STRIP_OFFSETS, _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP = 273, 277, 278
 _PLANAR_CONFIGURATION, _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 284, 322, 323, 324
 
@@ -53,7 +59,7 @@ def find_damage(encoded: bytes, image: Image.Image) -> str | None:
         A short reason, for `BrokenImageError`.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _tiff_damage(image)
+        return _tiff_damage(encoded, image)
     check = _CHECKS.get(image.format or "")
     return None if check is None else check(encoded)
 
@@ -138,8 +144,30 @@ def _webp_damage(encoded: bytes) -> str | None:
     return None
 
 
-def _tiff_damage(image: TiffImagePlugin.TiffImageFile) -> str | None:
-    """Count the strips or tiles."""
+def _gif_damage(encoded: bytes) -> str | None:
+    """Look for what must follow the first frame: another block, the trailer, or nothing."""
+    position = 13 + _colour_table_size(encoded[10])
+    first_frame_passed = False
+    while not first_frame_passed and position < len(encoded):
+        first_frame_passed = encoded[position] == _GIF_IMAGE
+        if first_frame_passed:
+            position += 11 + _colour_table_size(encoded[position + 9])
+        else:
+            position += 2
+        while position < len(encoded) and encoded[position]:  # sub-blocks begin with their length
+            position += 1 + encoded[position]
+        position += 1
+    if position > len(encoded) or encoded[position : position + 1] not in _GIF_BLOCKS:
+        return "the file is truncated or corrupt (a GIF frame ends early)"
+    return None
+
+
+def _colour_table_size(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _tiff_damage(encoded: bytes, image: TiffImagePlugin.TiffImageFile) -> str | None:
+    """Count the strips or tiles, and check the checksum of each that is deflated."""
     tags = image.tag_v2
     width, height = int(tags[_IMAGE_WIDTH]), int(tags[_IMAGE_LENGTH])
     if _TILE_OFFSETS in tags:
@@ -154,10 +182,19 @@ def _tiff_damage(image: TiffImagePlugin.TiffImageFile) -> str | None:
         n_expected *= int(tags.get(_SAMPLES_PER_PIXEL, 1))
     if n_found < n_expected:
         return f"the file is truncated ({n_found} of {n_expected} TIFF strips)"
+    if tags.get(_COMPRESSION) in _DEFLATE:
+        starts = tags[_TILE_OFFSETS if _TILE_OFFSETS in tags else _STRIP_OFFSETS]
+        sizes = tags[_TILE_BYTES if _TILE_OFFSETS in tags else _STRIP_BYTES]
+        for start, size in zip(starts, sizes, strict=True):
+            inflater = zlib.decompressobj()
+            _inflated_size(inflater, encoded[start : start + size])
+            if not inflater.eof:
+                return "the file is truncated (a TIFF strip ends early)"
     return None
 
 
 _CHECKS: dict[str, Callable[[bytes], str | None]] = {
+    "GIF": _gif_damage,
     "JPEG": _jpeg_damage,
     "MPO": _jpeg_damage,
     "PNG": _png_damage,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
 
-__all__ = ["ImageSet", "Images", "ImageBatch", "walk"]
+__all__ = ["ImageBatch", "ImageSet", "Images", "walk"]
 
 
 class ImageBatch(Protocol):

@@ -327,7 +327,9 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         for name in ("n_atoms", "patch_size", "stride", "n_patches", "max_iter"):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < 1:
-                raise InputError(f"{name}={value!r} was given; expected a whole number of at least 1")
+                raise InputError(
+                    f"{name}={value!r} was given; expected a whole number of at least 1"
+                )
         allowed = {
             "dictionary": ("omp1", "kmeans", "random"),
             "encoder": ("soft_threshold", "triangle"),

@@ -87,7 +87,9 @@ def draw_held_out(
     return held_out
 
 
-def score(mapped: NDArray[Any], codes: NDArray[np.int64], classes: HeldOutClasses, fold: int) -> float:
+def score(
+    mapped: NDArray[Any], codes: NDArray[np.int64], classes: HeldOutClasses, fold: int
+) -> float:
     """Score a map that was trained without a fold's classes, on held-out images of all classes.
 
     Parameters
@@ -159,4 +161,3 @@ def best_of(scores: dict[float, float]) -> float:
     """Return the ridge term with the best score, the largest of those that share it."""
     top = max(scores.values())
     return max(alpha for alpha, value in scores.items() if value == top)
-

@@ -212,9 +212,7 @@ class LinearMap(
         if self.alpha != "auto" and not (
             isinstance(self.alpha, int | float | np.number) and float(self.alpha) > 0
         ):
-            raise InputError(
-                f"alpha={self.alpha!r} was given; expected 'auto' or a number above 0"
-            )
+            raise InputError(f"alpha={self.alpha!r} was given; expected 'auto' or a number above 0")
         self.flat_ = Y.ndim == 1
         return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
 

@@ -2,10 +2,13 @@
 
 Tensors: ``vectors`` (n, d) in float16, float32 or float64, or in int8 beside ``scales`` (n,), row
 i being ``vectors[i] * scales[i]``; ``word_bytes`` uint8, all words in UTF-8 without separators;
-``word_lengths`` uint32 (n,), the bytes of each. Metadata: ``format``, ``version``, ``source`` and
-whatever else the maker has to say. Nothing in such a file is ever executed.
+``word_lengths`` uint32 (n,), the bytes of each. Metadata: the one key ``wordsight.word_vectors``,
+a JSON object of ``version``, ``source`` and whatever else the maker has to say; one key alone, for
+safetensors writes several in random order, and the same table should give the same file. Nothing
+in such a file is ever executed.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast
@@ -22,8 +25,8 @@ from wordsight.words.selection import Selection
 
 __all__ = ["read_safetensors", "word_tensors", "write_safetensors"]
 
-_FORMAT = "wordsight.word_vectors"
-_VERSION = "1"
+_KEY = "wordsight.word_vectors"
+_VERSION = 1
 _BLOCK_ROWS = 65_536
 _SHAPES = {"vectors": 2, "word_bytes": 1, "word_lengths": 1, "scales": 1}
 _DTYPES = {
@@ -63,7 +66,7 @@ def write_safetensors(
     *,
     source: str,
     scales: NDArray[np.floating] | None = None,
-    metadata: Mapping[str, str] | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Write word vectors to `path`, which is replaced.
 
@@ -79,15 +82,15 @@ def write_safetensors(
         Where the vectors come from, in a few words.
     scales : ndarray or None
         (n,), what to multiply each row of int8 by.
-    metadata : mapping of str to str or None
+    facts : mapping of str to str or None
         More to say about them, such as a licence.
     """
     tensors = {"vectors": np.ascontiguousarray(vectors), **word_tensors(words)}
     if scales is not None:
         tensors["scales"] = scales
-    facts = {"format": _FORMAT, "version": _VERSION, "source": source, **(metadata or {})}
+    stated = {"version": _VERSION, "source": source, **(facts or {})}
     try:
-        save_file(tensors, path, metadata=facts)
+        save_file(tensors, path, metadata={_KEY: json.dumps(stated, ensure_ascii=False)})
     except SafetensorError as error:
         # a full disk comes as one of these, and whoever writes files expects an OSError
         raise OSError(str(error)) from error
@@ -125,17 +128,7 @@ def read_safetensors(path: Path, *, selection: Selection | None) -> WordTable:
 
 
 def _read(handle: _Handle, path: Path, selection: Selection | None) -> WordTable:
-    metadata = handle.metadata() or {}
-    if metadata.get("format") != _FORMAT:
-        raise DataError(
-            f"{path} is a safetensors file, but not one of word vectors; name one that"
-            " WordVectors.save wrote"
-        )
-    if metadata.get("version") != _VERSION:
-        raise DataError(
-            f"{path} is of version {metadata.get('version')}, and this program knows version"
-            f" {_VERSION}; upgrade wordsight"
-        )
+    facts = _facts(handle, path)
     _check_layout(handle, path)
     vectors = handle.get_slice("vectors")
     scales = handle.get_tensor("scales") if vectors.get_dtype() == "I8" else None
@@ -152,7 +145,26 @@ def _read(handle: _Handle, path: Path, selection: Selection | None) -> WordTable
         if table.complete:
             break
     read = table.finish()
-    return WordTable(read.words, read.vectors, metadata.get("source", read.source))
+    return WordTable(read.words, read.vectors, str(facts.get("source") or read.source))
+
+
+def _facts(handle: _Handle, path: Path) -> dict[str, object]:
+    """Return what the file says about itself, if it is of the kind and version known here."""
+    try:
+        facts = json.loads((handle.metadata() or {}).get(_KEY, "null"))
+    except ValueError as error:
+        raise broken_file(path, "its metadata are damaged") from error
+    if not isinstance(facts, dict):
+        raise DataError(
+            f"{path} is a safetensors file, but not one of word vectors; name one that"
+            " WordVectors.save wrote"
+        )
+    if facts.get("version") != _VERSION:
+        raise DataError(
+            f"{path} is of version {facts.get('version')}, and this program knows version"
+            f" {_VERSION}; upgrade wordsight"
+        )
+    return facts
 
 
 def _tokens(word_bytes: NDArray[np.generic], lengths: NDArray[np.generic]) -> Iterator[bytes]:

@@ -32,7 +32,7 @@ __all__ = ["DEFAULT_VOCABULARY", "build_vocabulary", "main", "quantise"]
 DEFAULT_VOCABULARY = Path(__file__).with_name("wiki50.safetensors")
 
 _SOURCE = "wiki50: 50-d skip-gram, English Wikipedia"
-_METADATA = {
+_FACTS = {
     "training": "skip-gram, 50-d, 69 million tokens of English Wikipedia (2014 and 2020 dumps)",
     "text_license": "CC BY-SA",
     "made_by": "the Wordsight project's own training",
@@ -84,7 +84,7 @@ def build_vocabulary(source: Path, target: Path) -> NDArray[np.float64]:
     codes, scales = quantise(table.vectors)
     with atomic_path(target) as temporary:
         write_safetensors(
-            temporary, table.words, codes, scales=scales, source=_SOURCE, metadata=_METADATA
+            temporary, table.words, codes, scales=scales, source=_SOURCE, facts=_FACTS
         )
     exact = table.vectors.astype(np.float64)
     rounded = codes.astype(np.float64)  # the scale does not turn a vector

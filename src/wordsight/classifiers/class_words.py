@@ -1,0 +1,121 @@
+"""The classes of a model and their word vectors, changed only as a whole."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.exceptions import InputError
+from wordsight.words.vectors import WordVectors
+
+__all__ = ["ClassWords"]
+
+OnMissing = Literal["error", "compose"]
+
+
+@dataclass(frozen=True)
+class ClassWords:
+    """Seen and unseen classes with their word vectors.
+
+    Attributes
+    ----------
+    words : WordVectors
+        What names are looked up in.
+    seen : ndarray, shape (n_seen,)
+        Labels of the training images, sorted.
+    unseen : ndarray of str, shape (n_unseen,)
+        In the order in which they were named.
+    seen_vectors, unseen_vectors : ndarray, shapes (n_seen, d) and (n_unseen, d)
+    """
+
+    words: WordVectors
+    seen: NDArray[Any]
+    unseen: NDArray[Any]
+    seen_vectors: NDArray[Any]
+    unseen_vectors: NDArray[Any]
+
+    @classmethod
+    def look_up(
+        cls,
+        words: WordVectors,
+        seen: NDArray[Any],
+        unseen: Sequence[str],
+        *,
+        on_missing: OnMissing,
+    ) -> Self:
+        """Look up the vectors of all classes; every name that has none is in the one error."""
+        names = [*map(str, seen), *unseen]
+        _found, vectors = words.vectors_for(names, on_missing=on_missing)
+        return cls(
+            words,
+            seen,
+            np.array(unseen, dtype=np.str_),
+            vectors[: len(seen)],
+            vectors[len(seen) :],
+        )
+
+    @property
+    def classes(self) -> NDArray[Any]:
+        """Seen classes, then unseen ones; labels keep their type while none is unseen."""
+        if not len(self.unseen):
+            return self.seen
+        return np.concatenate([self.seen.astype(np.str_), self.unseen])
+
+    @property
+    def vectors(self) -> NDArray[Any]:
+        """Word vectors in the order of `classes`."""
+        return np.concatenate([self.seen_vectors, self.unseen_vectors])
+
+    def with_classes(
+        self, names: Iterable[str] | Mapping[str, Any], *, on_missing: OnMissing
+    ) -> Self:
+        """Return these classes and more unseen ones."""
+        if isinstance(names, str):
+            raise InputError(f"the one text {names!r} was given; expected a list: [{names!r}]")
+        added = [str(name) for name in names]
+        known = [*map(str, self.seen), *self.unseen.tolist()]
+        for place, name in enumerate(added):
+            if name in known or name in added[:place]:
+                raise InputError(f"{name} is a class of the model already; add only new ones")
+        if isinstance(names, Mapping):
+            vectors = np.stack([self._checked(name, names[name]) for name in names])
+        else:
+            _found, vectors = self.words.vectors_for(added, on_missing=on_missing)
+        return replace(
+            self,
+            unseen=np.concatenate([self.unseen, np.array(added, dtype=np.str_)]),
+            unseen_vectors=np.concatenate([self.unseen_vectors, vectors]),
+        )
+
+    def without_classes(self, names: Iterable[str]) -> Self:
+        """Return these classes less some unseen ones."""
+        removed = [names] if isinstance(names, str) else [str(name) for name in names]
+        for name in removed:
+            if name in set(map(str, self.seen)):
+                raise InputError(
+                    f"{name} is a seen class, which the gate was trained on and cannot be removed; "
+                    "use predict_among to choose among other classes"
+                )
+            if name not in self.unseen.tolist():
+                raise InputError(
+                    f"{name} is not a class of the model; its unseen classes are: "
+                    f"{', '.join(self.unseen) or 'none'}"
+                )
+        kept = ~np.isin(self.unseen, removed)
+        return replace(self, unseen=self.unseen[kept], unseen_vectors=self.unseen_vectors[kept])
+
+    def _checked(self, name: str, vector: Any) -> NDArray[Any]:
+        values = np.asarray(vector, dtype=self.seen_vectors.dtype)
+        expected = self.seen_vectors.shape[1:]
+        if values.shape != expected:
+            raise InputError(
+                f"a vector of shape {values.shape} was given for {name}; the model's word vectors "
+                f"have {expected[0]} dimensions: take it from the same source"
+            )
+        if not np.isfinite(values).all() or not values.any():
+            raise InputError(
+                f"the vector given for {name} is zero, NaN or infinite; expected finite numbers"
+            )
+        return values

@@ -1,0 +1,506 @@
+"""`CrossModalClassifier`: the paper's model, p(y | x) over seen and unseen classes (Eq. 2)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+
+from wordsight.classifiers.class_words import ClassWords
+from wordsight.classifiers.recognition import Recognition
+from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.classifiers.word_gaussian import WordGaussians
+from wordsight.compute import blocks
+from wordsight.exceptions import InputError
+from wordsight.features.images import ImageSet
+from wordsight.features.patch_features import PatchFeatures
+from wordsight.mapping.alpha import draw_held_out
+from wordsight.mapping.base import SemanticMap, fit_held_out
+from wordsight.mapping.linear import LinearMap
+from wordsight.novelty.base import NoveltyDetector
+from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.words.vectors import WordVectors
+
+__all__ = ["CrossModalClassifier", "join"]
+
+Gate = Literal["hard", "probability"]
+
+
+def join(
+    seen_proba: NDArray[Any], unseen_proba: NDArray[Any], novel: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Join the two classifiers through the gate: the paper's Eq. 2.
+
+    ``p(y | x) = p(y | V = s, x) P(V = s | x) + p(y | V = u, x) P(V = u | x)``, where a class that
+    is seen has no share in the second term, and one that is unseen none in the first.
+
+    Parameters
+    ----------
+    seen_proba : ndarray, shape (n, n_seen)
+        p(y | V = s, x).
+    unseen_proba : ndarray, shape (n, n_unseen)
+        p(y | V = u, x).
+    novel : ndarray, shape (n,)
+        P(V = u | x).
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_seen + n_unseen)
+        Rows sum to 1.
+    """
+    if not unseen_proba.shape[1]:
+        return np.asarray(seen_proba, dtype=np.float64)  # V = u has no class to go to
+    seen = seen_proba * (1.0 - novel)[:, None]
+    unseen = unseen_proba * novel[:, None]
+    return np.hstack([seen, unseen])
+
+
+class CrossModalClassifier(ClassifierMixin, BaseEstimator):
+    """Recognise seen classes and, by their names alone, unseen ones.
+
+    Images become features X; a map takes them to points S among the word vectors W; a novelty
+    detector gives P(V = u | x), the probability that an image is of no seen class; a softmax on X
+    tells seen classes apart, and Gaussians around word vectors the unseen ones. Eq. 2 (`join`)
+    makes of these one p(y | x) over all classes.
+
+    The threshold between ordinary and novel is set on seen images that the detector and the map
+    were not trained on; no unseen image, and no label of one, is needed anywhere.
+
+    Parameters
+    ----------
+    words : WordVectors, mapping of str to array, path or None, default None
+        Word vectors of the class names; None is the vocabulary in the package.
+    unseen : sequence of str, default ()
+        Names of classes to be recognised without an image.
+    features : transformer or None, default None
+        Makes features of images; None is `PatchFeatures` with the paper's settings. Not used
+        where ready features are given (two dimensions).
+    mapping : SemanticMap or None, default None
+        None is ``LinearMap(alpha="auto")``.
+    novelty : NoveltyDetector or None, default None
+        None is `GaussianNovelty`.
+    seen_classifier : classifier or None, default None
+        None is `SoftmaxClassifier`.
+    unseen_classifier : WordGaussians or None, default None
+        None is `WordGaussians` with the variance of the held-out images about their word vectors.
+    gate : {"hard", "probability"}, default "hard"
+        Whether P(V = u | x) in Eq. 2 is the detector's verdict, 0 or 1 (Eq. 3), or its
+        probability.
+    false_novel_rate : float, default 0.1
+        Share of seen images that may be called novel.
+    calibration_fraction : float, default 0.1
+        Share of each class's images held out to set the threshold and choose the ridge term;
+        afterwards everything is trained on all of them.
+    on_missing : {"error", "compose"}, default "compose"
+        What to do with a name that has no vector of its own: refuse it, or take the mean of its
+        parts ("pickup truck").
+    random_state : int, RandomState or None, default None
+        Draws the held-out images, and everything random in the parts made by default.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_seen + n_unseen,)
+        Seen classes, then unseen ones, in the order of the columns of `predict_proba`.
+    seen_, unseen_ : ndarray
+        The two kinds of classes.
+    features_, mapping_, novelty_, seen_classifier_, unseen_classifier_ : estimators
+        The fitted parts; `features_` is None after a fit on ready features.
+    word_vectors_ : ndarray, shape (n_seen + n_unseen, d)
+        W, in the order of `classes_`.
+    words_ : WordVectors
+        What `add_classes` looks names up in.
+    n_calibration_ : int
+        Images the threshold was set on.
+    variance_ : float
+        Mean squared distance, a coordinate, of held-out images from their word vectors.
+    about_ : dict
+        What a saved model says of its training; empty after `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wordsight import CrossModalClassifier
+    >>> words = {"cat": [0.0, 1.0], "dog": [0.3, 1.0], "car": [1.0, 0.0], "truck": [1.0, 0.4]}
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["dog", "car"], 100)
+    >>> X = np.array([words[name] for name in y]) @ rng.normal(size=(2, 5))
+    >>> X += 0.1 * rng.normal(size=X.shape)
+    >>> model = CrossModalClassifier(words, ["cat"], random_state=0).fit(X, y)
+    >>> list(map(str, model.add_classes(["truck"]).classes_))
+    ['car', 'dog', 'cat', 'truck']
+    """
+
+    def __init__(
+        self,
+        words: WordVectors | Mapping[str, Any] | str | None = None,
+        unseen: Sequence[str] = (),
+        *,
+        features: Any = None,
+        mapping: Any = None,
+        novelty: Any = None,
+        seen_classifier: Any = None,
+        unseen_classifier: Any = None,
+        gate: Gate = "hard",
+        false_novel_rate: float = 0.1,
+        calibration_fraction: float = 0.1,
+        on_missing: Literal["error", "compose"] = "compose",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.words = words
+        self.unseen = unseen
+        self.features = features
+        self.mapping = mapping
+        self.novelty = novelty
+        self.seen_classifier = seen_classifier
+        self.unseen_classifier = unseen_classifier
+        self.gate = gate
+        self.false_novel_rate = false_novel_rate
+        self.calibration_fraction = calibration_fraction
+        self.on_missing = on_missing
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from images of seen classes.
+
+        Parameters
+        ----------
+        X : Dataset, ndarray of uint8 (n, height, width, 3), or ndarray (n, F)
+            A labelled data set, images, or ready features.
+        y : array-like, shape (n,)
+            Class names; a data set brings its own.
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Labels of an unseen class among `y`, fewer than two classes, a name without a word
+            vector, too few images for the false-novel rate asked for.
+        """
+        self._check_parameters()
+        labels = self._labels(X, y)
+        seen, codes = np.unique(labels, return_inverse=True)
+        unseen = [str(name) for name in self.unseen]
+        _check_classes(seen, unseen)
+        words = WordVectors.coerce(self.words)
+        self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
+        features = self._learn_features(X, labels)
+        self._learn_recognition(features, labels, codes)
+        self.about_: dict[str, Any] = {}
+        return self
+
+    def _learn_features(self, X: Any, labels: NDArray[Any]) -> NDArray[Any]:
+        if not _is_images(X):
+            self.features_ = None
+            return np.asarray(validate_data(self, X, dtype=[np.float32, np.float64]))
+        self.features_ = self._part(self.features, PatchFeatures)
+        found = np.asarray(self.features_.fit_transform(X))
+        if len(found) != len(labels):
+            raise InputError(
+                f"{len(found)} images could be read of the {len(labels)} that are labelled; "
+                "leave the broken ones out first: data, broken = data.intact()"
+            )
+        self.n_features_in_ = found.shape[1]
+        return found
+
+    def _learn_recognition(
+        self, X: NDArray[Any], labels: NDArray[Any], codes: NDArray[np.int64]
+    ) -> None:
+        """Fit the map, the gate and the two classifiers on features of seen images."""
+        W = self._class_words.seen_vectors.astype(X.dtype, copy=False)
+        centers = dict(zip(self._class_words.seen.tolist(), W, strict=True))
+        held_out = draw_held_out(
+            codes, self.calibration_fraction, check_random_state(self.random_state)
+        )
+        self.mapping_: SemanticMap = self._part(self.mapping, LinearMap)
+        found = fit_held_out(self.mapping_, X, W[codes], held_out)
+
+        # The threshold: from images of seen classes that neither map nor detector has met.
+        self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
+        trial = clone(self.novelty_).fit(found.rest, labels[~held_out], centers=centers)
+        trial.calibrate(found.held_out, self.false_novel_rate)
+        self.n_calibration_ = int(held_out.sum())
+        self.novelty_.fit(self.mapping_.predict(X), labels, centers=centers)
+        self.novelty_.set_threshold(trial.offset_)
+
+        spread = float(((found.held_out - W[codes[held_out]]) ** 2).mean())
+        self.variance_ = spread if np.isfinite(spread) and spread > 0 else 1.0
+        self._name_unseen()
+
+        self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
+        extra: dict[str, Any] = {}
+        if found.factor is not None and has_fit_parameter(self.seen_classifier_, "factor"):
+            extra["factor"] = found.factor
+        self.seen_classifier_.fit(X, labels, **extra)
+
+    def _part(self, given: Any, default: type[Any]) -> Any:
+        """Return an unfitted copy of a part, or the default one with this model's seed."""
+        if given is not None:
+            return clone(given)
+        part = default()
+        if "random_state" in part.get_params():
+            part.set_params(random_state=self.random_state)
+        return part
+
+    # What is recognised
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Seen classes, then unseen ones."""
+        return self._class_words.classes
+
+    @property
+    def seen_(self) -> NDArray[Any]:
+        """Classes with images."""
+        return self._class_words.seen
+
+    @property
+    def unseen_(self) -> NDArray[Any]:
+        """Classes known by name alone."""
+        return self._class_words.unseen
+
+    @property
+    def word_vectors_(self) -> NDArray[Any]:
+        """W, in the order of `classes_`."""
+        return self._class_words.vectors
+
+    @property
+    def words_(self) -> WordVectors:
+        """What names are looked up in."""
+        return self._class_words.words
+
+    def add_classes(self, names: Iterable[str] | Mapping[str, Any]) -> Self:
+        """Recognise more classes from now on, without training.
+
+        Parameters
+        ----------
+        names : iterable of str, or mapping of str to array (d,)
+            Names to be looked up in `words_`, or names with their vectors.
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            A class that is there already, a name without a vector, a vector of another dimension
+            than the model's. The model is then as it was.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        self._class_words = self._class_words.with_classes(names, on_missing=self.on_missing)
+        self._name_unseen()
+        return self
+
+    def remove_classes(self, names: Iterable[str]) -> Self:
+        """Recognise some unseen classes no longer.
+
+        Parameters
+        ----------
+        names : iterable of str
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            A class that is not there, or a seen one. The model is then as it was.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        self._class_words = self._class_words.without_classes(names)
+        self._name_unseen()
+        return self
+
+    def use_words(self, words: WordVectors) -> Self:
+        """Look names up in another table from now on, of the same word space."""
+        check_is_fitted(self, "seen_classifier_")
+        if words.dimension != self.word_vectors_.shape[1]:
+            raise InputError(
+                f"word vectors of {words.dimension} dimensions were given; this model's have "
+                f"{self.word_vectors_.shape[1]}: give the table it was trained with"
+            )
+        self._class_words = replace(self._class_words, words=words)
+        return self
+
+    def restore(
+        self, class_words: ClassWords, *, n_features: int, n_calibration: int, variance: float
+    ) -> Self:
+        """Put back what a saved model knew of its classes; its fitted parts are set already."""
+        self._class_words = class_words
+        self.n_features_in_ = n_features
+        self.n_calibration_ = n_calibration
+        self.variance_ = variance
+        self._name_unseen()
+        return self
+
+    def _name_unseen(self) -> None:
+        """Put a Gaussian around the word vector of each unseen class."""
+        self.unseen_classifier_: WordGaussians | None = None
+        if len(self.unseen_):
+            part = self.unseen_classifier
+            part = WordGaussians(variance=self.variance_) if part is None else clone(part)
+            # codes, not names: its classes then stay in the order of the columns
+            codes = np.arange(len(self.unseen_))
+            self.unseen_classifier_ = part.fit(self._class_words.unseen_vectors, codes)
+
+    # Recognising
+
+    def recognise(self, X: Any) -> Recognition:
+        """Return everything the model has to say of some images, computed once.
+
+        Parameters
+        ----------
+        X : Dataset, ndarray of uint8 (n, height, width, 3), or ndarray (n, F)
+
+        Returns
+        -------
+        Recognition
+        """
+        return self._recognise_features(self._features_of(X))
+
+    def stream(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Recognition]]:
+        """Yield rows and what is recognised in them, a few images at a time.
+
+        Memory does not grow with the number of images. A data set that skips broken images skips
+        their rows.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        if _is_images(X) and self.features_ is not None:
+            for rows, features in self.features_.stream(X):
+                yield rows, self._recognise_features(features)
+            return
+        features = self._features_of(X)
+        for cut in blocks(len(features), 1024):
+            yield np.arange(cut.start, cut.stop), self._recognise_features(features[cut])
+
+    def _features_of(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self, "seen_classifier_")
+        if _is_images(X):
+            if self.features_ is None:
+                raise InputError(
+                    "images were given to a model that was trained on ready features; give it "
+                    f"features of shape (n, {self.n_features_in_}) from the same encoder"
+                )
+            return np.asarray(self.features_.transform(X))
+        return np.asarray(validate_data(self, X, reset=False, dtype=[np.float32, np.float64]))
+
+    def _recognise_features(self, X: NDArray[Any]) -> Recognition:
+        S = self.mapping_.predict(X)
+        unseen = self.unseen_classifier_
+        seen_proba = self.seen_classifier_.predict_proba(X)
+        unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
+        novelty_proba = self.novelty_.novelty_proba(S)
+        score = self.novelty_.decision_function(S)
+        novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
+        return Recognition(
+            classes=self.classes_,
+            n_seen=len(self.seen_),
+            mapped=S,
+            seen_proba=seen_proba,
+            unseen_proba=unseen_proba,
+            novelty_score=-score,
+            novelty_proba=novelty_proba,
+            proba=join(seen_proba, unseen_proba, novel),
+        )
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each image, seen or unseen, shape (n,)."""
+        return self.recognise(X).label
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return p(y | x) of Eq. 2, shape (n, n_seen + n_unseen), in the order of `classes_`."""
+        return self.recognise(X).proba
+
+    def novelty_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return P(V = u | x), shape (n,), as the novelty detector estimates it."""
+        return self.recognise(X).novelty_proba
+
+    def is_novel(self, X: Any) -> NDArray[np.bool_]:
+        """Say which images the detector takes for ones of no seen class, shape (n,)."""
+        return self.recognise(X).is_novel
+
+    def map(self, X: Any) -> NDArray[Any]:
+        """Return the mapped points S, shape (n, d)."""
+        return np.asarray(self.mapping_.predict(self._features_of(X)))
+
+    def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
+        """Return the most probable of some classes.
+
+        Parameters
+        ----------
+        X : Dataset, images or features
+        classes : sequence of str
+            Where all are seen, or all unseen, the gate has nothing to decide and is left out.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        return self.recognise(X).among(classes)
+
+    # Checks
+
+    def _check_parameters(self) -> None:
+        if self.gate not in ("hard", "probability"):
+            raise InputError(f"gate={self.gate!r} was given; expected 'hard' or 'probability'")
+        if self.on_missing not in ("error", "compose"):
+            raise InputError(
+                f"on_missing={self.on_missing!r} was given; expected 'error' or 'compose' (a "
+                "class cannot be skipped: leave its name out instead)"
+            )
+        if not 0 < self.calibration_fraction < 1:
+            raise InputError(
+                f"calibration_fraction={self.calibration_fraction!r} was given; expected a "
+                "share of the images between 0 and 1"
+            )
+
+    def _labels(self, X: Any, y: Any) -> NDArray[Any]:
+        if y is None:
+            y = getattr(X, "labels", None)
+        if y is None:
+            raise InputError(
+                "requires y to be passed, but the target y is None: give the class name of each "
+                "image, or a data set that has labels"
+            )
+        if not _is_images(X):
+            _X, y = validate_data(self, X, y, dtype=[np.float32, np.float64])
+        check_classification_targets(y)
+        return np.asarray(y)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _is_images(X: Any) -> bool:
+    return getattr(X, "ndim", None) == 4 or (
+        isinstance(X, ImageSet) and not isinstance(X, np.ndarray)
+    )
+
+
+def _check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
+    both = [name for name in unseen if name in set(map(str, seen))]
+    if both:
+        raise InputError(
+            f"images of {', '.join(both)} were given for training, and the same classes are named "
+            "unseen; leave their images out, or do not name them unseen"
+        )
+    if len(seen) < 2:
+        given = f"only one class was given ({seen[0]})" if len(seen) else "no images were given"
+        raise InputError(f"{given}; expected images of at least two seen classes to learn from")
+    twice = sorted({name for name in unseen if list(unseen).count(name) > 1})
+    if twice:
+        raise InputError(f"{', '.join(twice)} is named unseen twice; name each class once")

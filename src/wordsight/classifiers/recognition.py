@@ -1,0 +1,111 @@
+"""What a model has to say of some images: every factor of Eq. 2, computed once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordsight.exceptions import InputError
+
+__all__ = ["Recognition"]
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The factors of Eq. 2 for n images.
+
+    Attributes
+    ----------
+    classes : ndarray, shape (n_seen + n_unseen,)
+        Names, seen ones first.
+    n_seen : int
+    mapped : ndarray, shape (n, d)
+        Points S in word space.
+    seen_proba : ndarray of float64, shape (n, n_seen)
+        p(y | V = s, x).
+    unseen_proba : ndarray of float64, shape (n, n_unseen)
+        p(y | V = u, x).
+    novelty_score : ndarray of float64, shape (n,)
+        Above 0: novel. The detector's decision function, turned round.
+    novelty_proba : ndarray of float64, shape (n,)
+        P(V = u | x), as the detector estimates it.
+    proba : ndarray of float64, shape (n, n_seen + n_unseen)
+        p(y | x), through the model's gate.
+    """
+
+    classes: NDArray[Any]
+    n_seen: int
+    mapped: NDArray[Any]
+    seen_proba: NDArray[np.float64]
+    unseen_proba: NDArray[np.float64]
+    novelty_score: NDArray[np.float64]
+    novelty_proba: NDArray[np.float64]
+    proba: NDArray[np.float64]
+
+    @property
+    def label(self) -> NDArray[Any]:
+        """The most probable class, shape (n,)."""
+        names: NDArray[Any] = self.classes[self.proba.argmax(1)]
+        return names
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Its probability, shape (n,)."""
+        top: NDArray[np.float64] = self.proba.max(1)
+        return top
+
+    @property
+    def is_novel(self) -> NDArray[np.bool_]:
+        """Whether the detector takes the image for one of no seen class, shape (n,)."""
+        return self.novelty_score > 0
+
+    @property
+    def seen_label(self) -> NDArray[Any]:
+        """The most probable seen class, whatever the gate says, shape (n,)."""
+        names: NDArray[Any] = self.classes[: self.n_seen][self.seen_proba.argmax(1)]
+        return names
+
+    @property
+    def unseen_label(self) -> NDArray[Any] | None:
+        """The most probable unseen class, whatever the gate says, or None where there is none."""
+        if not self.unseen_proba.shape[1]:
+            return None
+        names: NDArray[Any] = self.classes[self.n_seen :][self.unseen_proba.argmax(1)]
+        return names
+
+    def among(self, classes: Sequence[str]) -> NDArray[Any]:
+        """Return the most probable of some classes, shape (n,).
+
+        Where all of them are seen, or all unseen, P(V | x) is known and the gate is left out.
+        """
+        known = {str(name): column for column, name in enumerate(self.classes)}
+        missing = [str(name) for name in classes if str(name) not in known]
+        if missing or not len(classes):
+            raise InputError(
+                f"{', '.join(missing) or 'no class'} was asked for; expected some of the model's "
+                f"classes: {', '.join(known)}"
+            )
+        columns = np.array([known[str(name)] for name in classes])
+        if (columns < self.n_seen).all():
+            proba = self.seen_proba[:, columns]
+        elif (columns >= self.n_seen).all():
+            proba = self.unseen_proba[:, columns - self.n_seen]
+        else:
+            proba = self._gated(columns)
+        names: NDArray[Any] = self.classes[columns[proba.argmax(1)]]
+        return names
+
+    def _gated(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Eq. 2 over some classes of both kinds: each factor is made to sum to 1 among them."""
+        share = np.zeros((len(self.proba), len(columns)))
+        both = np.hstack([self.seen_proba, self.unseen_proba])
+        novel = self.proba[:, self.n_seen :].sum(1)
+        for of_kind, weight in (
+            (columns < self.n_seen, 1.0 - novel),
+            (columns >= self.n_seen, novel),
+        ):
+            part = both[:, columns[of_kind]]
+            share[:, of_kind] = part / part.sum(1, keepdims=True) * weight[:, None]
+        return share

@@ -1,0 +1,134 @@
+"""The README.md of a model directory: what the model is, what it was trained on, how to use it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["model_card"]
+
+
+def model_card(config: Mapping[str, Any]) -> str:
+    """Write the card of a model.
+
+    Parameters
+    ----------
+    config : mapping
+        The contents of ``config.json``.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    about = config["about"]
+    sections = [
+        _head(config),
+        _classes(config, about),
+        _training(config, about),
+        _scores(about),
+        _usage(config),
+        _limits(config),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _head(config: Mapping[str, Any]) -> str:
+    return (
+        "# A Wordsight model\n\n"
+        f"Recognises {len(config['seen'])} classes it was shown images of and "
+        f"{len(config['unseen'])} it knows by name alone, and says when an image is of none of "
+        f"the former. Made by Wordsight {config['wordsight']}."
+    )
+
+
+def _classes(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    counts = about.get("class_counts", {})
+    rows = [
+        f"| {_cell(name)} | seen | {counts.get(str(name), '')} |" for name in config["seen"]
+    ] + [f"| {_cell(name)} | unseen | 0 |" for name in config["unseen"]]
+    return "\n".join(
+        ["## Classes", "", "| class | kind | training images |", "|---|---|---|", *rows]
+    )
+
+
+def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    parts = config["parts"]
+    mapping, novelty = parts["mapping"], parts["novelty"]
+    lines = ["## Training", ""]
+    if "data" in about:
+        lines.append(f"- Data: {about['data']}, {about.get('n_images', '?')} images.")
+    for name, count in about.get("left_out", {}).items():
+        lines.append(f"- Left out: {count} images of {_cell(name)}, which is to stay unseen.")
+    if parts["features"] is not None:
+        height, width = parts["features"]["fitted"]["image_size_"]
+        lines.append(
+            f"- Features: {parts['features']['kind']}, {config['n_features']} of each image of "
+            f"{height} × {width} pixels, learned without labels from these images alone."
+        )
+    else:
+        lines.append(f"- Features: {config['n_features']}, given ready.")
+    lines += [
+        f"- Word vectors: {config['words']['source']}.",
+        f"- Map: {mapping['kind']}, ridge term {mapping['fitted']['alpha_']:.3g}.",
+        f"- Novelty: {novelty['kind']}, threshold set on {config['n_calibration']} held-out seen "
+        f"images so that about {config['params']['false_novel_rate']:.0%} of seen images are "
+        f"called novel; gate: {config['params']['gate']}.",
+    ]
+    if "seconds" in about:
+        lines.append(f"- Time: {about['seconds']:.0f} s.")
+    if "command" in about:
+        lines.append(f"- Command: `{about['command']}`")
+    return "\n".join(lines)
+
+
+def _scores(about: Mapping[str, Any]) -> str:
+    scores = about.get("scores")
+    if not scores:
+        return ""
+    rows = [
+        f"| {name.replace('_', ' ')} | {value:.3f} |"
+        for name, value in scores.items()
+        if isinstance(value, float)
+    ]
+    return "\n".join(
+        [
+            "## Numbers",
+            "",
+            f"On {scores['n_images']} test images ({about.get('scored_on', 'not named')}):",
+            "",
+            "| score | value |",
+            "|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _usage(config: Mapping[str, Any]) -> str:
+    if config["parts"]["features"] is None:
+        call = "model.predict(features)  # from the encoder the model was trained with"
+    else:
+        call = 'model.predict(open_dataset("some_folder"))'
+    return (
+        "## Use\n\n"
+        "```python\n"
+        "from wordsight import load_model, open_dataset\n\n"
+        'model = load_model("this_folder")\n'
+        f"{call}\n"
+        'model.add_classes(["zebra"])  # any word with a vector; nothing is trained\n'
+        "```\n\n"
+        "```\nwordsight predict this_folder some_folder --out predictions.csv\n```"
+    )
+
+
+def _limits(config: Mapping[str, Any]) -> str:
+    return (
+        "## Limits\n\n"
+        "Unseen classes are told apart only as far as their words lie near those of seen classes "
+        "that look alike; probabilities of unseen classes are not calibrated, since there is no "
+        "image to calibrate them on. Images unlike the training images in kind (size, style, "
+        "camera) are outside what the numbers above say."
+    )
+
+
+def _cell(name: object) -> str:
+    """Keep a class name from breaking the table it stands in."""
+    return str(name).replace("|", "\\|").replace("\n", " ").replace("`", "'")

@@ -1,0 +1,385 @@
+"""Model directories: ``config.json``, ``model.safetensors`` and ``README.md``.
+
+Nothing in a model directory is ever executed: the configuration names parts that this package
+knows, numbers are checked as they are read, and there is no pickle. A model that was saved and
+loaded predicts bit for bit the same.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from sklearn.base import BaseEstimator
+
+from wordsight import __version__
+from wordsight.classifiers.class_words import ClassWords
+from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.exceptions import DataError, InputError
+from wordsight.features.patch_features import PatchFeatures
+from wordsight.mapping.linear import LinearMap
+from wordsight.model_card import model_card
+from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.storage import atomic_directory
+from wordsight.words.vectors import WordVectors
+
+__all__ = ["FORMAT_VERSION", "load_model", "save_model"]
+
+FORMAT = "wordsight-model"
+FORMAT_VERSION = 1
+KEPT_WORDS = 20_000
+"""Words of a large table that are kept for naming classes later; the most frequent come first."""
+
+Shapes = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """How a part is stored: its learned arrays with the names of their sizes, and its scalars.
+
+    Sizes of one name must agree over the whole model: F features, d dimensions of the word space,
+    C seen classes; a name of another letter holds within its part.
+    """
+
+    make: Callable[[], BaseEstimator]
+    arrays: Shapes
+    scalars: tuple[str, ...]
+
+
+_PARTS: dict[str, dict[str, _Part]] = {
+    "features": {
+        "PatchFeatures": _Part(
+            PatchFeatures,
+            {
+                "dictionary_": ("k", "p"),
+                "patch_mean_": ("p",),
+                "whitener_": ("p", "p"),
+                "mean_": ("F",),
+                "scale_": ("F",),
+            },
+            ("image_size_",),
+        )
+    },
+    "mapping": {
+        "LinearMap": _Part(
+            LinearMap, {"coef_": ("d", "F"), "intercept_": ("d",)}, ("alpha_", "flat_")
+        )
+    },
+    "novelty": {
+        "GaussianNovelty": _Part(
+            GaussianNovelty,
+            {
+                "centers_": ("C", "d"),
+                "variances_": ("C",),
+                "priors_": ("C",),
+                "log_thresholds_": ("C",),
+            },
+            ("offset_",),
+        ),
+        "LocalOutlierProbability": _Part(
+            LocalOutlierProbability,
+            {
+                "training_points_": ("n", "d"),
+                "training_pdist_": ("n",),
+                "training_novelty_proba_": ("n",),
+            },
+            ("offset_", "spread_"),
+        ),
+    },
+    "seen_classifier": {
+        "SoftmaxClassifier": _Part(
+            SoftmaxClassifier, {"coef_": ("C", "F"), "intercept_": ("C",)}, ("n_iter_", "loss_")
+        )
+    },
+}
+
+
+def save_model(
+    model: CrossModalClassifier,
+    path: str | os.PathLike[str],
+    *,
+    about: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a fitted model to a directory, which appears whole or not at all.
+
+    Parameters
+    ----------
+    model : CrossModalClassifier
+        With parts of this package; parts from elsewhere cannot be saved.
+    path : path-like
+        The directory to make.
+    about : mapping, optional
+        What the model was trained on, for the card: any of ``data``, ``command``, ``n_images``,
+        ``class_counts``, ``left_out``, ``seconds``, ``scores``. JSON values.
+    overwrite : bool, default False
+        Replace a directory that exists.
+
+    Returns
+    -------
+    pathlib.Path
+        The directory.
+
+    Raises
+    ------
+    InputError
+        The directory exists, the model is not fitted, or a part cannot be saved.
+    WordsightError
+        The disk is full, the folder is read-only, and the like.
+    """
+    if not hasattr(model, "seen_classifier_"):
+        raise InputError("the model is not fitted; call fit before save_model")
+    config, tensors = _pack(model, dict(about or {}))
+    with atomic_directory(path, overwrite=overwrite) as directory:
+        save_file(tensors, directory / "model.safetensors", metadata={"format": FORMAT})
+        text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
+        (directory / "config.json").write_text(text + "\n", encoding="utf-8")
+        (directory / "README.md").write_text(model_card(config), encoding="utf-8")
+    return Path(path)
+
+
+def load_model(
+    path: str | os.PathLike[str], *, words: Any = None, device: str | None = None
+) -> CrossModalClassifier:
+    """Read a model from a directory.
+
+    Parameters
+    ----------
+    path : path-like
+        Made by `save_model`.
+    words : WordVectors, mapping, path or None, default None
+        Where to look up classes added later; by default what the model keeps of its own.
+    device : str or None, default None
+        Where to compute.
+
+    Returns
+    -------
+    CrossModalClassifier
+
+    Raises
+    ------
+    InputError
+        There is no such directory.
+    DataError
+        It holds no model, one of another version, or one that is truncated or damaged.
+    """
+    directory = Path(path)
+    config = _read_config(directory)
+    tensors = _read_tensors(directory)
+    try:
+        model = _unpack(config, tensors, directory)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{directory} is damaged or was changed by hand ({error}); save the model again"
+        ) from error
+    for part in (model.features_, model.mapping_, model.seen_classifier_):
+        if part is not None and device is not None:
+            part.set_params(device=device)
+    if words is not None:
+        model.use_words(WordVectors.coerce(words))
+    return model
+
+
+def _pack(
+    model: CrossModalClassifier, about: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    tensors: dict[str, NDArray[Any]] = {}
+    parts: dict[str, Any] = {}
+    for role, kinds in _PARTS.items():
+        part = getattr(model, f"{role}_")
+        if part is None:  # ready features
+            parts[role] = None
+            continue
+        kind = type(part).__name__
+        if kind not in kinds or type(part) is not kinds[kind].make:
+            raise InputError(
+                f"{role} is a {kind}, which cannot be saved; a saved model's {role} is one of: "
+                f"{', '.join(kinds)}"
+            )
+        stored = kinds[kind]
+        for name in stored.arrays:
+            if hasattr(part, name):
+                tensors[f"{role}.{name}"] = np.ascontiguousarray(getattr(part, name))
+        parts[role] = {
+            "kind": kind,
+            "params": {name: _plain(value) for name, value in part.get_params().items()},
+            "fitted": {name: _plain(getattr(part, name)) for name in stored.scalars},
+        }
+    tensors["words.seen"] = np.ascontiguousarray(model._class_words.seen_vectors)
+    tensors["words.unseen"] = np.ascontiguousarray(model._class_words.unseen_vectors)
+    words = _pack_words(model.words_, tensors)
+    own = ("gate", "false_novel_rate", "calibration_fraction", "on_missing", "random_state")
+    config = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "wordsight": __version__,
+        "seen": model.seen_.tolist(),
+        "unseen": model.unseen_.tolist(),
+        "n_features": int(model.n_features_in_),
+        "n_calibration": model.n_calibration_,
+        "variance": model.variance_,
+        "params": {name: _plain(getattr(model, name)) for name in own},
+        "parts": parts,
+        "words": words,
+        "about": about,
+    }
+    return config, tensors
+
+
+def _pack_words(words: WordVectors, tensors: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    if words is WordVectors.default():
+        return {"kept": "default", "source": words.source, "n_words": len(words)}
+    kept = list(words.words[:KEPT_WORDS])
+    tensors["words.table"] = np.ascontiguousarray(words.vectors[: len(kept)])
+    text = json.dumps(kept, ensure_ascii=False).encode()
+    tensors["words.names"] = np.frombuffer(text, dtype=np.uint8)
+    return {"kept": "table", "source": words.source, "n_words": len(kept)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON knows it; a generator's state is not kept."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else None
+
+
+def _read_config(directory: Path) -> dict[str, Any]:
+    if not directory.exists():
+        raise InputError(f"there is no model at {directory}; make one with: wordsight fit")
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{directory} holds no Wordsight model: its config.json is missing or unreadable; "
+            "name a directory made by: wordsight fit"
+        ) from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise DataError(
+            f"{directory} was not made by Wordsight (its config.json says nothing of "
+            f"{FORMAT!r}); name a directory made by: wordsight fit"
+        )
+    if config.get("version") != FORMAT_VERSION:
+        raise DataError(
+            f"{directory} is a model of version {config.get('version')!r}, and this Wordsight "
+            f"({__version__}) reads version {FORMAT_VERSION}; fit it again, or install the "
+            "Wordsight that made it"
+        )
+    return config
+
+
+def _read_tensors(directory: Path) -> dict[str, NDArray[Any]]:
+    try:
+        tensors = load_file(directory / "model.safetensors")
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{directory}/model.safetensors is missing, truncated or damaged; copy or save the "
+            "model again"
+        ) from error
+    for name, values in tensors.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(
+                f"{directory}/model.safetensors has NaN or infinity in {name}; save the model again"
+            )
+    return tensors
+
+
+def _unpack(
+    config: dict[str, Any], tensors: dict[str, NDArray[Any]], directory: Path
+) -> CrossModalClassifier:
+    sizes = {
+        "F": int(config["n_features"]),
+        "C": len(config["seen"]),
+        "u": len(config["unseen"]),
+    }
+
+    def take(name: str, shape: tuple[str, ...]) -> NDArray[Any]:
+        values = tensors[name]
+        expected = tuple(
+            sizes.setdefault(letter, values.shape[axis] if axis < values.ndim else -1)
+            for axis, letter in enumerate(shape)
+        )
+        if values.shape != expected:
+            raise DataError(
+                f"{directory}/model.safetensors: {name} has shape {values.shape}, and the rest of "
+                f"the model asks for {expected}; copy or save the model again"
+            )
+        return values
+
+    seen_vectors = take("words.seen", ("C", "d"))
+    unseen_vectors = take("words.unseen", ("u", "d"))
+    model = CrossModalClassifier(**config["params"])
+    for role, kinds in _PARTS.items():
+        entry = config["parts"][role]
+        setattr(
+            model, f"{role}_", None if entry is None else _unpack_part(role, entry, kinds, take)
+        )
+    seen = np.array(config["seen"])
+    unseen = np.array(config["unseen"], dtype=np.str_)
+    model.novelty_.classes_ = seen
+    model.seen_classifier_.classes_ = seen
+    model.restore(
+        ClassWords(
+            _unpack_words(config["words"], take), seen, unseen, seen_vectors, unseen_vectors
+        ),
+        n_features=sizes["F"],
+        n_calibration=int(config["n_calibration"]),
+        variance=float(config["variance"]),
+    )
+    model.about_ = dict(config["about"])
+    return model
+
+
+def _unpack_part(
+    role: str,
+    entry: Mapping[str, Any],
+    kinds: Mapping[str, _Part],
+    take: Callable[[str, tuple[str, ...]], NDArray[Any]],
+) -> Any:
+    stored = kinds[entry["kind"]]
+    part: Any = stored.make()
+    part.set_params(**{name: _tupled(value) for name, value in entry["params"].items()})
+    for name, shape in stored.arrays.items():
+        if name == "log_thresholds_" and part.rule != "per_class":
+            continue
+        setattr(part, name, take(f"{role}.{name}", shape))
+    for name in stored.scalars:
+        setattr(part, name, _tupled(entry["fitted"][name]))
+    part.n_features_in_ = {
+        "mapping": lambda: part.coef_.shape[1],
+        "seen_classifier": lambda: part.coef_.shape[1],
+        "novelty": lambda: take("words.seen", ("C", "d")).shape[1],
+        "features": lambda: 0,
+    }[role]()
+    if role == "features":
+        del part.n_features_in_
+        if part.n_features_out_ != part.mean_.shape[0]:
+            raise DataError(
+                f"the encoder makes {part.n_features_out_} features, and the model has "
+                f"{part.mean_.shape[0]}; save the model again"
+            )
+    return part
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _unpack_words(
+    entry: Mapping[str, Any], take: Callable[[str, tuple[str, ...]], NDArray[Any]]
+) -> WordVectors:
+    if entry["kept"] == "default":
+        return WordVectors.default()
+    names = json.loads(take("words.names", ("b",)).tobytes().decode())
+    return WordVectors(names, take("words.table", ("t", "d")), source=str(entry["source"]))
