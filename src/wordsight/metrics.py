@@ -248,8 +248,8 @@ def seen_unseen_curve(
     Raises
     ------
     InputError
-        Lengths that differ, a prediction on the wrong side, a score that is not finite, an image of neither kind of class, or
-        no image of one kind.
+        Lengths that differ, a prediction that is not a class of its side, a score that is not
+        finite, an image of neither kind of class, or no image of one kind.
     """
     true, as_seen = _pair(y_true, seen_predictions)
     _, as_unseen = _pair(true, unseen_predictions)
