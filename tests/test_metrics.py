@@ -256,7 +256,7 @@ def test_without_images_of_one_kind_scores_are_none(kind: str) -> None:
     json.dumps(result, allow_nan=False)
     with pytest.raises(InputError, match=f"no image of a {kind} class"):
         metrics.seen_unseen_curve(
-            Y_TRUE[rows], AS_SEEN[rows], AS_UNSEEN[rows], NOVELTY[rows], **kinds()
+            Y_TRUE[rows], AS_SEEN[rows], AS_UNSEEN[rows], NOVELTY[rows], seen=SEEN, unseen=UNSEEN
         )
 
 
