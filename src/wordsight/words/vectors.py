@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -193,7 +193,9 @@ class WordVectors:
         # nothing can change it, and scikit-learn's clone would copy megabytes
         return self
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., "WordVectors"], tuple[tuple[str, ...], NDArray[np.floating], str]]:
         # by the two columns alone: the index is rebuilt, and the array is read-only again
         return type(self)._adopt, (self._words, self._vectors, self._source)
 
