@@ -77,7 +77,9 @@ def test_round_trip_gives_every_word_and_number_back(
     path = tmp_path_factory.getbasetemp() / ("table.gz" if packed else "table.data")
     write_table(path, words, vectors, format=kind)
     assert path.read_bytes().startswith(b"\x1f\x8b") == packed
-    for read in (read_table(path), read_table(path, format=kind)):
+    # a handful of float32 numbers may by chance be bytes that are all letters
+    guess = kind == "word2vec-binary" and re.fullmatch(rb"[\t\r\n -~]+", vectors[0].tobytes())
+    for read in (read_table(path, format=kind if guess else "auto"), read_table(path, format=kind)):
         assert read.words == words
         np.testing.assert_array_equal(read.vectors, vectors)
         assert read.vectors.dtype == np.float32
@@ -109,6 +111,7 @@ def test_one_number_to_a_row(kind: str, tmp_path: Path) -> None:
         (b". . . 1 2\nname@domain.com 3 4\n", "glove", [". . .", "name@domain.com"]),
         (b"2 2\nto be 1 2\nb 3 4\n", "word2vec-text", ["to be", "b"]),
         (b"7 1 2\n8 3 4\n", "glove", ["7", "8"]),
+        (b"2 2\n\r 1 2\nb 3 4\n", "word2vec-text", ["\r", "b"]),
         (b"nan 1 2\ninf 3 4\n", "glove", ["nan", "inf"]),
         ("\u00a0 1 2\na\u3000b 3 4\n".encode(), "glove", ["\u00a0", "a\u3000b"]),
         ("a\u2028b 1 2\nc\x0cd 3 4\n".encode(), "glove", ["a\u2028b", "c\x0cd"]),

@@ -53,6 +53,9 @@ _LARGEST_SAFETENSORS_HEADER = 100_000_000
 def detect_format(path: str | os.PathLike[str]) -> str:
     """Say which format a file is in, from its first bytes.
 
+    A binary table of a handful of numbers, whose bytes happen to be all letters, is taken for
+    text; reading it then fails, unless the format is given.
+
     Parameters
     ----------
     path : path-like

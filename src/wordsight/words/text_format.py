@@ -52,7 +52,7 @@ def starts_with_header(first: bytes, second: bytes) -> bool:
     header = parse_header(first)
     if header is None:
         return False
-    return header[1] == 1 or len(_FIELD.findall(second.strip(_BLANKS))) != 2
+    return header[1] == 1 or len(_FIELD.findall(second.rstrip(_BLANKS))) != 2
 
 
 def looks_like_text_row(line: bytes) -> bool:
@@ -157,7 +157,7 @@ def _split_row(row: bytes, dimension: int, path: Path, at: int) -> tuple[bytes, 
 def _trailing_numbers(row: bytes) -> int:
     """Count the fields at the end of a row that read as numbers, the first field left out."""
     count = 0
-    for field in reversed(_FIELD.findall(row.strip(_BLANKS))[1:]):
+    for field in reversed(_FIELD.findall(row.rstrip(_BLANKS))[1:]):
         if not _NUMBER.fullmatch(field):
             break
         count += 1
