@@ -357,8 +357,12 @@ class RidgeFactor:
 
     def whiten(self, B: torch.Tensor) -> torch.Tensor:
         """Return ``L⁻¹ B``."""
-        return torch.linalg.solve_triangular(self._lower, B.to(self._lower.dtype), upper=False)
+        right = B.to(self._lower.dtype)
+        solved: torch.Tensor = torch.linalg.solve_triangular(self._lower, right, upper=False)
+        return solved
 
     def unwhiten(self, B: torch.Tensor) -> torch.Tensor:
         """Return ``L⁻ᵀ B``."""
-        return torch.linalg.solve_triangular(self._lower.T, B.to(self._lower.dtype), upper=True)
+        right = B.to(self._lower.dtype)
+        solved: torch.Tensor = torch.linalg.solve_triangular(self._lower.T, right, upper=True)
+        return solved

@@ -34,7 +34,8 @@ class BrokenImageError(DataError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"cannot read the image {name}: {reason} (mend or remove it, or skip it: on_broken='skip')"
+            f"cannot read the image {name}: {reason} (mend or remove it, or skip it: "
+            "on_broken='skip')"
         )
         self.name = name
         self.reason = reason

@@ -182,9 +182,11 @@ def load_model(
         raise DataError(
             f"{directory} is damaged or was changed by hand ({error}); save the model again"
         ) from error
-    for part in (model.features_, model.mapping_, model.seen_classifier_):
-        if part is not None and device is not None:
-            part.set_params(device=device)
+    if device is not None:
+        computing: tuple[Any, ...] = (model.features_, model.mapping_, model.seen_classifier_)
+        for part in computing:
+            if part is not None:
+                part.set_params(device=device)
     if words is not None:
         model.use_words(WordVectors.coerce(words))
     return model
@@ -327,8 +329,8 @@ def _unpack(
         )
     seen = np.array(config["seen"])
     unseen = np.array(config["unseen"], dtype=np.str_)
-    model.novelty_.classes_ = seen
-    model.seen_classifier_.classes_ = seen
+    for role in ("novelty_", "seen_classifier_"):
+        getattr(model, role).classes_ = seen
     model.restore(
         ClassWords(
             _unpack_words(config["words"], take), seen, unseen, seen_vectors, unseen_vectors
@@ -356,19 +358,15 @@ def _unpack_part(
         setattr(part, name, take(f"{role}.{name}", shape))
     for name in stored.scalars:
         setattr(part, name, _tupled(entry["fitted"][name]))
-    part.n_features_in_ = {
-        "mapping": lambda: part.coef_.shape[1],
-        "seen_classifier": lambda: part.coef_.shape[1],
-        "novelty": lambda: take("words.seen", ("C", "d")).shape[1],
-        "features": lambda: 0,
-    }[role]()
-    if role == "features":
-        del part.n_features_in_
-        if part.n_features_out_ != part.mean_.shape[0]:
-            raise DataError(
-                f"the encoder makes {part.n_features_out_} features, and the model has "
-                f"{part.mean_.shape[0]}; save the model again"
-            )
+    if role == "novelty":
+        part.n_features_in_ = take("words.seen", ("C", "d")).shape[1]
+    elif role != "features":
+        part.n_features_in_ = part.coef_.shape[1]
+    elif part.n_features_out_ != part.mean_.shape[0]:
+        raise DataError(
+            f"the encoder makes {part.n_features_out_} features, and the model has "
+            f"{part.mean_.shape[0]}; save the model again"
+        )
     return part
 
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import fmin_l_bfgs_b
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -152,12 +152,13 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             moments = partial(X, one_hot, shift=X.mean(0, dtype=np.float64), device=device)
             factor = RidgeFactor(moments, max(self.alpha, 1e-6 * moments.mean_variance()))
         problem = _WhitenedProblem(X, torch.from_numpy(codes).to(device), factor, self.alpha)
-        self._minimise(problem, problem.ridge_start(one_hot))
-        self.coef_, self.intercept_ = (a.astype(X.dtype) for a in problem.solution(self._best))
-        del self._best
+        best = self._minimise(problem, problem.ridge_start(one_hot))
+        self.coef_, self.intercept_ = (part.astype(X.dtype) for part in problem.solution(best))
         return self
 
-    def _minimise(self, problem: "_WhitenedProblem", start: NDArray[np.float64]) -> None:
+    def _minimise(
+        self, problem: "_WhitenedProblem", start: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         iteration = 0
 
         def tell(_u: object) -> None:
@@ -165,17 +166,18 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             iteration += 1
             report("training the softmax", min(iteration, self.max_iter), self.max_iter)
 
-        found = minimize(
+        best, loss, facts = fmin_l_bfgs_b(
             problem.loss_and_gradient,
             start,
-            jac=True,
-            method="L-BFGS-B",
+            m=20,
+            factr=0.0,
+            pgtol=self.tol,
+            maxiter=self.max_iter,
             callback=tell,
-            options={"maxiter": self.max_iter, "gtol": self.tol, "ftol": 0.0, "maxcor": 20},
         )
-        self.n_iter_ = int(found.nit)
-        self.loss_ = float(found.fun)
-        self._best = found.x
+        self.n_iter_ = int(facts["nit"])
+        self.loss_ = float(loss)
+        return np.asarray(best, dtype=np.float64)
 
     def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the logits, shape (n, C); for two classes the difference, shape (n,)."""

@@ -10,29 +10,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wordsight.exceptions import InputError
+from wordsight.geometry import sq_dist
 
-__all__ = ["WordGaussians", "sq_dist"]
-
-
-def sq_dist(S: NDArray[Any], W: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the squared Euclidean distance of each mapped point to each word vector.
-
-    Parameters
-    ----------
-    S : ndarray, shape (n, d)
-    W : ndarray, shape (C, d)
-
-    Returns
-    -------
-    ndarray of float64, shape (n, C)
-    """
-    # about the mean of the word vectors, so that a common offset cancels before it is squared
-    origin = W.mean(0, dtype=np.float64)
-    points, words = S - origin, W - origin
-    dist: NDArray[np.float64] = (
-        (points**2).sum(1)[:, None] - 2.0 * points @ words.T + (words**2).sum(1)
-    )
-    return np.maximum(dist, 0.0)
+__all__ = ["WordGaussians"]
 
 
 class WordGaussians(ClassifierMixin, BaseEstimator):

@@ -1,1 +1,1 @@
-"""features"""
+"""From images to features X: patches, whitening, dictionary, encoding."""

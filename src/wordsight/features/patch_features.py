@@ -130,12 +130,12 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.device = device
         self.random_state = random_state
 
-    def fit(self, images: Any, y: object = None) -> Self:
+    def fit(self, X: Any, y: object = None) -> Self:
         """Learn whitening, dictionary and standardisation.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        X : ndarray of uint8, shape (n, height, width, 3), or Dataset
             A data set is streamed twice: memory does not grow with it.
         y : ignored
 
@@ -150,9 +150,9 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             No images, images smaller than a patch, another dtype than uint8, a parameter out of
             range.
         """
-        self.fit_dictionary(images)
+        self.fit_dictionary(X)
         n, mean, sq_sum = 0, np.zeros(self.n_features_out_), np.zeros(self.n_features_out_)
-        for _rows, pooled in self._pooled(images):
+        for _rows, pooled in self._pooled(X):
             # a block's sums about its own mean, merged with the total (Chan, Golub & LeVeque)
             block_mean = pooled.mean(0, dtype=np.float64)
             gap = block_mean - mean
@@ -163,22 +163,20 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._set_standardisation(mean, sq_sum / n)
         return self
 
-    def fit_transform(
-        self, images: Any, y: object = None, **fit_params: object
-    ) -> NDArray[np.float32]:
+    def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
         """Learn from the images and return their features, encoding each image once.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        X : ndarray of uint8, shape (n, height, width, 3), or Dataset
         y : ignored
 
         Returns
         -------
         ndarray of float32, shape (n, F)
         """
-        self.fit_dictionary(images)
-        pooled = self._collect(self._pooled(images), len(images))
+        self.fit_dictionary(X)
+        pooled = self._collect(self._pooled(X), len(X))
         mean = pooled.mean(0, dtype=np.float64)
         variance = np.zeros_like(mean)
         for start in range(0, len(pooled), 1024):
@@ -186,12 +184,12 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._set_standardisation(mean, variance / len(pooled))
         return self._standardise(pooled)
 
-    def transform(self, images: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the features of images.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        X : ndarray of uint8, shape (n, height, width, 3), or Dataset
 
         Returns
         -------
@@ -202,7 +200,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         InputError
             Images of another size than those of `fit`.
         """
-        return self._collect((x for x in self.stream(images)), len(images))
+        return self._collect(self.stream(X), len(X))
 
     def stream(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield the features of a few images at a time: rows and features.
@@ -337,7 +335,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         for name, choices in allowed.items():
             if getattr(self, name) not in choices:
                 raise InputError(
-                    f"{name}={getattr(self, name)!r} was given; expected one of {', '.join(choices)}"
+                    f"{name}={getattr(self, name)!r} was given; expected one of: "
+                    f"{', '.join(choices)}"
                 )
         for name in ("contrast_constant", "whitening_constant", "standardise_constant"):
             if not getattr(self, name) > 0:

@@ -1,1 +1,1 @@
-"""mapping"""
+"""From features X to points S in word space."""

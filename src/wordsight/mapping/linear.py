@@ -1,6 +1,6 @@
 """`LinearMap`: the paper's map from image features to word vectors, in closed form (Eq. 1)."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Literal, Self
 
@@ -229,18 +229,9 @@ class LinearMap(
         sums = _Sums(X, Y, resolve_device(self.device))
         parts = [sums.over(np.flatnonzero(folds == k)) for k in range(int(folds.max()) + 1)]
         total = reduce(merge, parts)
-        self.alpha_scores_: dict[float, float] = {}
-        if self.alpha == "auto" and held_out.any():
-            self.alpha_scores_ = climb(
-                lambda alpha: _mean_score(parts, total, alpha, X, Y, held_out, classes),
-                max(total.mean_variance(), np.finfo(float).tiny),
-            )
-            self.alpha_ = best_of(self.alpha_scores_)
-        elif self.alpha == "auto":
-            self.alpha_ = DEFAULT_ALPHA * max(total.mean_variance(), np.finfo(float).tiny)
-        else:
-            self.alpha_ = float(self.alpha)
-        del parts
+        trial = _Trial(parts, total, X, Y, held_out, classes)
+        self.alpha_, self.alpha_scores_ = self._choose_alpha(trial)
+        del parts, trial  # a quarter of a gigabyte each, with 12,800 features
         rest: Solution = (np.empty(0), np.empty(0))
         if held_out.any():
             rest = _solution(total, RidgeFactor(total, self.alpha_), X.dtype)
@@ -250,6 +241,15 @@ class LinearMap(
         self.coef_, self.intercept_ = _solution(total, factor, X.dtype)
         report("solving the map", 1, 1)
         return rest, factor
+
+    def _choose_alpha(self, trial: "_Trial") -> tuple[float, dict[float, float]]:
+        if self.alpha != "auto":
+            return float(self.alpha), {}
+        unit = max(trial.total.mean_variance(), np.finfo(float).tiny)
+        if not trial.held_out.any():
+            return DEFAULT_ALPHA * unit, {}
+        scores = climb(trial.score, unit)
+        return best_of(scores), scores
 
     @property
     def _n_features_out(self) -> int:
@@ -290,30 +290,34 @@ def _solution(moments: Moments, factor: RidgeFactor, dtype: Any) -> Solution:
     return coef.astype(dtype), intercept.astype(dtype)
 
 
-def _mean_score(
-    parts: Sequence[Moments],
-    total: Moments,
-    alpha: float,
-    X: NDArray[Any],
-    Y: NDArray[Any],
-    held_out: NDArray[np.bool_],
-    classes: HeldOutClasses | None,
-) -> float:
-    """Score a ridge term, averaged over the folds of classes left out in turn."""
-    # choosing among broad tops needs no double precision; small systems cost nothing either way
-    dtype = torch.float32 if len(total.sum_x) > SMALL else torch.float64
-    scores = []
-    for fold, part in enumerate(parts):
-        moments = total if len(parts) == 1 else without(total, part)
-        try:
-            solution = _solution(moments, RidgeFactor(moments, alpha, dtype), X.dtype)
-        except WordsightError:  # singular in this precision: no candidate
-            return -np.inf
-        coef, intercept = solution
-        mapped = X[held_out] @ coef.T + intercept
-        if classes is None:
-            scores.append(-float(((mapped - Y[held_out]) ** 2).mean()))
-        else:
-            scores.append(score(mapped, classes.codes[held_out], classes, fold))
-        report(f"choosing the ridge term (trying {alpha:.2g})", fold + 1, len(parts))
-    return float(np.mean(scores))
+@dataclass(frozen=True)
+class _Trial:
+    """What a ridge term is tried on: statistics by fold of classes, and held-out images."""
+
+    parts: list[Moments]
+    total: Moments
+    X: NDArray[Any]
+    Y: NDArray[Any]
+    held_out: NDArray[np.bool_]
+    classes: HeldOutClasses | None
+
+    def score(self, alpha: float) -> float:
+        """Score a ridge term, averaged over the folds of classes left out in turn."""
+        scores = []
+        for fold, part in enumerate(self.parts):
+            moments = self.total if len(self.parts) == 1 else without(self.total, part)
+            try:
+                scores.append(self._score_fold(fold, moments, alpha))
+            except WordsightError:  # singular in this precision: no candidate
+                return -np.inf
+            report(f"trying the ridge term {alpha:.2g}", fold + 1, len(self.parts))
+        return float(np.mean(scores))
+
+    def _score_fold(self, fold: int, moments: Moments, alpha: float) -> float:
+        # choosing among broad tops needs no double precision; small systems cost nothing anyway
+        dtype = torch.float32 if len(moments.sum_x) > SMALL else torch.float64
+        coef, intercept = _solution(moments, RidgeFactor(moments, alpha, dtype), self.X.dtype)
+        mapped = self.X[self.held_out] @ coef.T + intercept
+        if self.classes is None:
+            return -float(((mapped - self.Y[self.held_out]) ** 2).mean())
+        return score(mapped, self.classes.codes[self.held_out], self.classes, fold)

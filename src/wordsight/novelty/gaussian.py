@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logsumexp
 
 from wordsight.exceptions import InputError
+from wordsight.geometry import sq_dist
 from wordsight.novelty.base import Centers, NoveltyDetector
 from wordsight.novelty.calibration import check_rate
 
@@ -22,18 +23,6 @@ _SMALLEST_VARIANCE_FRACTION = 1e-6
 _SMALLEST_VARIANCE = 1e-12
 
 _ONE_CLASS = "seen"
-
-
-def sq_dist(S: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared Euclidean distances of points (n, d) to centers (c, d), shape (n, c).
-
-    By differences, not by expanding the square, which cancels where norms are large.
-    """
-    out = np.empty((len(S), len(centers)))
-    for column, center in enumerate(centers):
-        difference = S - center
-        np.einsum("nd,nd->n", difference, difference, out=out[:, column])
-    return out
 
 
 def log_density(S: ArrayLike, centers: ArrayLike, variances: ArrayLike) -> NDArray[np.float64]:
