@@ -3,6 +3,8 @@
 import gzip
 import re
 import struct
+import subprocess
+import sys
 import tracemalloc
 import unicodedata
 from collections.abc import Callable
@@ -203,6 +205,7 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
         write_table(tmp_path / f"1{name}", ["cat"], np.ones((1, 2)))
         write_table(tmp_path / f"2{name}", ["cat"], np.ones((1, 2)))
         assert (tmp_path / f"1{name}").read_bytes() == (tmp_path / f"2{name}").read_bytes()
+    assert (tmp_path / "1x.txt.gz").read_bytes()[4:8] == bytes(4)  # where gzip puts the time
 
 
 def test_no_bytes_are_left_out_between_blocks(tmp_path: Path) -> None:
@@ -272,3 +275,25 @@ def test_only_takes_little_memory(kind: str, tmp_path: Path) -> None:
     tracemalloc.stop()
     assert read.words == ["w7", f"w{rows - 1}"]
     assert peak < 8e6
+
+
+@pytest.mark.parametrize("name", ["w.txt", "w.txt.gz", "w.bin", "w.safetensors"])
+def test_a_disk_that_fills_leaves_the_old_file_as_it_was(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from wordsight.exceptions import WordsightError\n"
+        "from wordsight.words.formats import write_table\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "vectors = np.random.default_rng(0).normal(size=(50, 100))\n"
+        "try: write_table(sys.argv[1], [f'w{i}' for i in range(50)], vectors)\n"
+        "except WordsightError as error: print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith(f"cannot write {path}: ")
+    assert run.stdout.count("\n") == 1
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
