@@ -1,5 +1,6 @@
 """`CrossModalClassifier`: the paper's model, p(y | x) over seen and unseen classes (Eq. 2)."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
@@ -164,7 +165,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.on_missing = on_missing
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, work: str | os.PathLike[str] | None = None) -> Self:
         """Learn from images of seen classes.
 
         Parameters
@@ -173,6 +174,10 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             A labelled data set, images, or ready features.
         y : array-like, shape (n,)
             Class names; a data set brings its own.
+        work : path-like, optional
+            A folder for unfinished work on the features of images, the longest part: when a fit
+            is interrupted, the same call goes on from there. The caller removes it once the model is saved
+            (`wordsight.features.checkpoint.remove_work`).
 
         Returns
         -------
@@ -192,17 +197,20 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         _check_classes(seen, unseen)
         words = WordVectors.coerce(self.words)
         self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
-        features = self._learn_features(X, labels)
+        features = self._learn_features(X, labels, work)
         self._learn_recognition(features, labels, codes)
         self.about_: dict[str, Any] = {}
         return self
 
-    def _learn_features(self, X: Any, labels: NDArray[Any]) -> NDArray[Any]:
+    def _learn_features(
+        self, X: Any, labels: NDArray[Any], work: str | os.PathLike[str] | None
+    ) -> NDArray[Any]:
         if not _is_images(X):
             self.features_ = None
             return np.asarray(validate_data(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
-        found = np.asarray(self.features_.fit_transform(X))
+        extra = {"work": work} if work is not None else {}
+        found = np.asarray(self.features_.fit_transform(X, **extra))
         if len(found) != len(labels):
             raise InputError(
                 f"{len(found)} images could be read of the {len(labels)} that are labelled; "

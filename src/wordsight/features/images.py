@@ -35,6 +35,9 @@ class ImageSet(Protocol):
     ) -> Iterator[ImageBatch]:
         """Yield the images in order, decoded to one size."""
 
+    def select(self, rows: NDArray[np.int64]) -> "ImageSet":
+        """Return the set of some rows."""
+
 
 Images = NDArray[np.uint8] | ImageSet
 

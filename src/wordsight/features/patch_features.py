@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from wordsight.compute import in_order, resolve_device
+from wordsight.compute import blocks, in_order, resolve_device
 from wordsight.exceptions import InputError
+from wordsight.features.checkpoint import ROWS, Checkpoint
 from wordsight.features.dictionary import DictionaryKind, learn_dictionary
 from wordsight.features.encoding import Encoder, EncoderKind
 from wordsight.features.images import ImageSet, check_images, walk
@@ -27,6 +28,8 @@ __all__ = ["PatchFeatures"]
 
 BATCH = 64
 """Images a worker encodes at a time."""
+
+_LEARNED_FIRST = ("dictionary_", "patch_mean_", "whitener_")
 
 
 class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -163,26 +166,73 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._set_standardisation(mean, sq_sum / n)
         return self
 
-    def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
+    def fit_transform(
+        self,
+        X: Any,
+        y: object = None,
+        *,
+        work: Any = None,
+        **fit_params: object,
+    ) -> NDArray[np.float32]:
         """Learn from the images and return their features, encoding each image once.
 
         Parameters
         ----------
         X : ndarray of uint8, shape (n, height, width, 3), or Dataset
         y : ignored
+        work : path-like, optional
+            A folder for unfinished work: when this is interrupted, the same call goes on from
+            there. The caller removes it (`wordsight.features.checkpoint.remove_work`).
+        **fit_params : ignored
 
         Returns
         -------
         ndarray of float32, shape (n, F)
         """
-        self.fit_dictionary(X)
-        pooled = self._collect(self._pooled(X), len(X))
+        self._check_parameters()
+        checkpoint = None
+        if work is not None:
+            checkpoint = Checkpoint.open(work, self.get_params(), X, self._asked_size())
+        self._restore_or_fit_dictionary(X, checkpoint)
+        pooled = self._pool_all(X, checkpoint)
         mean = pooled.mean(0, dtype=np.float64)
         variance = np.zeros_like(mean)
-        for start in range(0, len(pooled), 1024):
-            variance += ((pooled[start : start + 1024] - mean) ** 2).sum(0)
+        for cut in blocks(len(pooled), 1024):
+            variance += ((pooled[cut] - mean) ** 2).sum(0)
         self._set_standardisation(mean, variance / len(pooled))
         return self._standardise(pooled)
+
+    def _restore_or_fit_dictionary(self, images: Any, checkpoint: Checkpoint | None) -> None:
+        saved = checkpoint.load_dictionary() if checkpoint else {}
+        if saved:
+            self.image_size_ = (int(saved["image_size_"][0]), int(saved["image_size_"][1]))
+            for name in _LEARNED_FIRST:
+                setattr(self, name, saved[name])
+            return
+        self.fit_dictionary(images)
+        if checkpoint:
+            arrays = {name: getattr(self, name) for name in _LEARNED_FIRST}
+            checkpoint.save_dictionary({**arrays, "image_size_": np.array(self.image_size_)})
+
+    def _pool_all(self, images: Any, checkpoint: Checkpoint | None) -> NDArray[np.float32]:
+        """Collect the pooled features of all images, going on where a checkpoint ends."""
+        if checkpoint is None:
+            return self._collect(self._pooled(images), len(images))
+        features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
+        filled = 0
+        for block in checkpoint.blocks(features.shape[1]):
+            features[filled : filled + ROWS] = block
+            filled += ROWS
+        saved = filled
+        rest = np.arange(filled, len(images))
+        some = images[rest] if isinstance(images, np.ndarray) else images.select(rest)
+        for _rows, block in self._pooled(some):
+            features[filled : filled + len(block)] = block
+            filled += len(block)
+            while filled - saved >= ROWS:
+                checkpoint.save_block(saved // ROWS, features[saved : saved + ROWS])
+                saved += ROWS
+        return features[:filled]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the features of images.
@@ -217,12 +267,12 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         random_state = check_random_state(self.random_state)
         if not isinstance(images, ImageSet) or isinstance(images, np.ndarray):
             images = check_images(images)
-        size = self.image_size
+        size = self._asked_size()
         drawn = sample_patches(
             images,
             self.n_patches,
             patch_size=self.patch_size,
-            image_size=(size, size) if isinstance(size, int) else size,
+            image_size=size,
             random_state=random_state,
         )
         patches = normalise_contrast(
@@ -252,8 +302,12 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             _rows, first = next(walk(images, None, 1))
             self.image_size_ = (int(first.shape[1]), int(first.shape[2]))
         else:
-            self.image_size_ = (size, size) if isinstance(size, int) else size
+            self.image_size_ = size
         return self
+
+    def _asked_size(self) -> tuple[int, int] | None:
+        size = self.image_size
+        return (size, size) if isinstance(size, int) else size
 
     @property
     def n_features_out_(self) -> int:
@@ -315,8 +369,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _standardise(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardise in place, a few rows at a time so that no copy of the whole is made."""
-        for start in range(0, len(pooled), 256):
-            part = pooled[start : start + 256]
+        for cut in blocks(len(pooled), 256):
+            part = pooled[cut]
             part -= self.mean_
             part /= self.scale_
         return pooled
@@ -341,9 +395,9 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         for name in ("contrast_constant", "whitening_constant", "standardise_constant"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)!r} was given; expected more than 0")
-        if self.image_size is not None:
-            size = self.image_size
-            check_patch_fits((size, size) if isinstance(size, int) else size, self.patch_size)
+        size = self._asked_size()
+        if size is not None:
+            check_patch_fits(size, self.patch_size)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
