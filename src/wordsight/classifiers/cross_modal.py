@@ -176,8 +176,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             Class names; a data set brings its own.
         work : path-like, optional
             A folder for unfinished work on the features of images, the longest part: when a fit
-            is interrupted, the same call goes on from there. The caller removes it once the model is saved
-            (`wordsight.features.checkpoint.remove_work`).
+            is interrupted, the same call goes on from there. The caller removes it once the model
+            is saved (`wordsight.features.checkpoint.remove_work`).
 
         Returns
         -------

@@ -1,0 +1,5 @@
+"""``python -m wordsight``."""
+
+from wordsight.cli import main
+
+main()
