@@ -46,15 +46,19 @@ narrow enough that the lower half of 8 × 8 tiles costs 36 products and not 64."
 
 def resolve_device(device: str | None) -> torch.device:
     """Turn ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or None (the processor) into a torch device."""
+    expected = "expected 'cpu' or 'cuda' (or 'cuda:0', ...)"
+    if device is not None and not isinstance(device, str):
+        raise InputError(f"device={device!r} is not the name of a device; {expected}")
     try:
         chosen = torch.device(device or "cpu")
     except RuntimeError as error:
+        raise InputError(f"device={device!r} is not a device; {expected}") from error
+    if chosen.type not in ("cpu", "cuda"):  # the others lack double precision or are no processors
+        raise InputError(f"device={device!r} is not supported; {expected}")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise InputError(
-            f"device={device!r} is not a device; expected 'cpu' or 'cuda' (or 'cuda:0', ...)"
-        ) from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            f"device={device!r} was asked for, but torch finds no GPU here; use device='cpu'"
+            f"device={device!r} was asked for, but torch finds {torch.cuda.device_count()} GPUs "
+            "here; use device='cpu'"
         )
     return chosen
 
@@ -96,16 +100,22 @@ def in_order(
     """
     count = workers or n_threads()
     source = iter(items)
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting = [pool.submit(work, item) for item in islice(source, 2 * count)]
-        try:
-            while waiting:
-                result = waiting.pop(0).result()
-                waiting.extend(pool.submit(work, item) for item in islice(source, 1))
-                yield result
-        finally:
-            for future in waiting:
-                future.cancel()
+    # torch keeps the number for each thread, and the number last set by anyone for threads that
+    # have not used it yet: read here, this thread keeps its own; set at the end, new ones get it
+    own = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            waiting = [pool.submit(work, item) for item in islice(source, 2 * count)]
+            try:
+                while waiting:
+                    result = waiting.pop(0).result()
+                    waiting.extend(pool.submit(work, item) for item in islice(source, 1))
+                    yield result
+            finally:
+                for future in waiting:
+                    future.cancel()
+    finally:
+        torch.set_num_threads(own)
 
 
 _scratch = threading.local()
@@ -277,7 +287,7 @@ def partial(
     origin = np.zeros(n_features) if shift is None else shift
     total = Moments(
         0,
-        torch.as_tensor(origin, dtype=dtype).to(where),
+        torch.tensor(origin, dtype=dtype, device=where),
         torch.zeros(n_features, dtype=torch.float64, device=where),
         torch.zeros(n_targets, dtype=torch.float64, device=where),
         SymmetricTiles.zeros(n_features, dtype, where),
@@ -285,8 +295,9 @@ def partial(
     )
     for cut in blocks(len(X) if rows is None else len(rows), block_size):
         chosen = cut if rows is None else rows[cut]
-        x = torch.tensor(X[chosen], dtype=dtype, device=where) - total.shift
-        y = torch.tensor(Y[chosen], dtype=dtype, device=where)
+        # torch takes no reversed views; others are not copied twice
+        x = torch.tensor(np.ascontiguousarray(X[chosen]), dtype=dtype, device=where) - total.shift
+        y = torch.tensor(np.ascontiguousarray(Y[chosen]), dtype=dtype, device=where)
         total.n += len(x)
         total.sum_x += x.sum(0, dtype=torch.float64)
         total.sum_y += y.sum(0, dtype=torch.float64)
@@ -298,6 +309,10 @@ def partial(
 
 
 def _combined(a: Moments, b: Moments, sign: int) -> Moments:
+    if not torch.equal(a.shift, b.shift):
+        raise InputError(
+            "these moments are counted from different points; give all parts one shift"
+        )
     return Moments(
         a.n + sign * b.n,
         a.shift,
