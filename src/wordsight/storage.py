@@ -5,6 +5,7 @@ is complete, so that an interrupt, a crash or a full disk never leaves a half-wr
 name that somebody will read.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,7 +15,12 @@ from pathlib import Path
 
 from wordsight.exceptions import InputError, WordsightError
 
-__all__ = ["atomic_directory", "atomic_path", "refuse_existing"]
+__all__ = ["atomic_directory", "atomic_path", "check_writable", "refuse_existing"]
+
+_PREFIX = ".unfinished-"
+"""Not the output's own name, which may be as long as names can be already."""
+
+_LONGEST_ENDING = 16
 
 
 def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
@@ -23,6 +29,37 @@ def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
         raise InputError(
             f"{path} exists already; name another output, or allow it to be replaced (--overwrite)"
         )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # which would sound as if the output existed
+        raise NotADirectoryError(
+            errno.ENOTDIR, f"{folder} is a file where a folder is needed"
+        ) from error
+
+
+def _ending(name: str) -> str:
+    """Return the ending of a file's name, such as ``.txt.gz``; a long one is no ending."""
+    return "".join(part for part in Path(name).suffixes[-2:] if len(part) <= _LONGEST_ENDING)
+
+
+def check_writable(path: Path) -> None:
+    """Raise `WordsightError` where nothing could be written at `path`, before the work is done.
+
+    A file without a name is made, and gone again, in the folder of `path` or, where that is
+    missing, in the nearest one above it that is there: permissions alone do not tell of read-only
+    disks, and tell nothing to the superuser.
+    """
+    folder = path.absolute().parent
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _write_error(path, error) from error
 
 
 def _write_error(path: Path, error: OSError) -> WordsightError:
@@ -46,15 +83,19 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises
     ------
+    InputError
+        `path` is a directory, a device or a pipe, which no file may take the place of.
     WordsightError
         The disk is full, the folder is read-only, and the like.
     """
     target = Path(path)
     temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            raise InputError(f"{target} exists and is not a file; name a file to write")
+        _make_folder(target.parent)
         handle, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix="".join(target.suffixes[-2:]), dir=target.parent
+            prefix=_PREFIX, suffix=_ending(target.name), dir=target.parent
         )
         os.close(handle)
         temporary = Path(name)
@@ -94,11 +135,11 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
         The disk is full, the folder is read-only, and the like.
     """
     target = Path(path)
-    refuse_existing(target, overwrite=overwrite)
     temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        refuse_existing(target, overwrite=overwrite)
+        _make_folder(target.parent)
+        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
         yield temporary
         _give_ordinary_permissions(temporary)
         _swap(temporary, target)
@@ -114,14 +155,15 @@ def _swap(new: Path, target: Path) -> None:
     if not target.exists():
         new.rename(target)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    target.rename(aside / target.name)
+    aside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
+    old = aside / "old"
     try:
+        target.rename(old)
         new.rename(target)
-    except OSError:
-        (aside / target.name).rename(target)
-        raise
     finally:
+        # whatever stopped it, an interrupt too; and what cannot be put back is not removed
+        if old.exists() and not target.exists():
+            old.rename(target)
         shutil.rmtree(aside, ignore_errors=True)
 
 
