@@ -19,7 +19,7 @@ __all__ = ["DictionaryKind", "kmeans", "learn_dictionary", "omp1", "random_atoms
 DictionaryKind = Literal["omp1", "kmeans", "random"]
 
 BLOCK = 256
-"""Patches whose products with all atoms are held at a time (6.5 MB with 1,600 atoms)."""
+"""Patches whose products with all atoms are held at a time (1.6 MB with 1,600 atoms)."""
 
 Step = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor, float]]
 """Of a block of patches and the atoms: sums (K, p), counts (K,) and the block's objective."""
@@ -57,16 +57,21 @@ def learn_dictionary(
     InputError
         Fewer patches than atoms.
     """
-    if len(patches) < n_atoms:
-        raise InputError(
-            f"{len(patches)} patches were given for {n_atoms} atoms; expected at least as many: "
-            "use more images, a larger n_patches or fewer atoms"
-        )
+    check_enough(len(patches), n_atoms)
     if kind == "random":
         return random_atoms(patches, n_atoms, random_state)
     if kind == "kmeans":
         return kmeans(patches, n_atoms, max_iter=max_iter, tol=tol, random_state=random_state)
     return omp1(patches, n_atoms, max_iter=max_iter, tol=tol, random_state=random_state)
+
+
+def check_enough(n_patches: int, n_atoms: int) -> None:
+    """Raise `InputError` where there are fewer patches than atoms, or too few for a covariance."""
+    if n_patches < max(n_atoms, 2):
+        raise InputError(
+            f"{n_patches} patches were given for {n_atoms} atoms; expected at least "
+            f"{max(n_atoms, 2)}: use more images, a larger n_patches or fewer atoms"
+        )
 
 
 def random_atoms(

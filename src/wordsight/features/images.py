@@ -44,7 +44,12 @@ Images = NDArray[np.uint8] | ImageSet
 
 def check_images(images: Any) -> NDArray[np.uint8]:
     """Return an array of images as it is, or say what is wrong with it."""
-    array = np.asarray(images)
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise InputError(
+            "images of several shapes were given; expected one array (n, height, width, 3)"
+        ) from error
     if array.ndim != 4 or array.shape[3] != 3:
         raise InputError(
             f"images of shape {array.shape} were given; expected (n, height, width, 3)"
@@ -55,6 +60,13 @@ def check_images(images: Any) -> NDArray[np.uint8]:
             "scale and convert them with (255 * images).round().astype('uint8') if they are 0 to 1"
         )
     return array
+
+
+def as_images(images: Any) -> Any:
+    """Return a set as it is, and anything else as a checked array."""
+    if isinstance(images, ImageSet) and not isinstance(images, np.ndarray):
+        return images
+    return check_images(images)
 
 
 def walk(
@@ -75,11 +87,12 @@ def walk(
     rows : ndarray of int64, shape (b,)
     images : ndarray of uint8, shape (b, height, width, 3)
     """
-    if isinstance(images, ImageSet) and not isinstance(images, np.ndarray):
+    images = as_images(images)
+    if not isinstance(images, np.ndarray):
         for batch in images.batches(image_size, size=size):
             yield batch.rows, check_size(batch.images, image_size)
         return
-    array = check_size(check_images(images), image_size)
+    array = check_size(images, image_size)
     for start in range(0, len(array), size):
         part = array[start : start + size]
         yield np.arange(start, start + len(part)), part

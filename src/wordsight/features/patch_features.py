@@ -17,9 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 from wordsight.compute import blocks, in_order, resolve_device
 from wordsight.exceptions import InputError
 from wordsight.features.checkpoint import ROWS, Checkpoint
-from wordsight.features.dictionary import DictionaryKind, learn_dictionary
+from wordsight.features.dictionary import DictionaryKind, check_enough, learn_dictionary
 from wordsight.features.encoding import Encoder, EncoderKind
-from wordsight.features.images import ImageSet, check_images, walk
+from wordsight.features.images import as_images, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
 from wordsight.progress import report
@@ -153,6 +153,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             No images, images smaller than a patch, another dtype than uint8, a parameter out of
             range.
         """
+        X = as_images(X)
         self.fit_dictionary(X)
         n, mean, sq_sum = 0, np.zeros(self.n_features_out_), np.zeros(self.n_features_out_)
         for _rows, pooled in self._pooled(X):
@@ -190,6 +191,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ndarray of float32, shape (n, F)
         """
         self._check_parameters()
+        X = as_images(X)
         checkpoint = None
         if work is not None:
             checkpoint = Checkpoint.open(work, self.get_params(), X, self._asked_size())
@@ -250,6 +252,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         InputError
             Images of another size than those of `fit`.
         """
+        check_is_fitted(self)
+        X = as_images(X)
         return self._collect(self.stream(X), len(X))
 
     def stream(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -265,16 +269,17 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """Learn whitening and dictionary alone, the first of the two passes of `fit`."""
         self._check_parameters()
         random_state = check_random_state(self.random_state)
-        if not isinstance(images, ImageSet) or isinstance(images, np.ndarray):
-            images = check_images(images)
+        images = as_images(images)
         size = self._asked_size()
         drawn = sample_patches(
             images,
             self.n_patches,
             patch_size=self.patch_size,
+            stride=self.stride,
             image_size=size,
             random_state=random_state,
         )
+        check_enough(len(drawn), self.n_atoms)
         patches = normalise_contrast(
             torch.from_numpy(drawn).to(resolve_device(self.device)), self.contrast_constant
         )
@@ -307,7 +312,17 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _asked_size(self) -> tuple[int, int] | None:
         size = self.image_size
-        return (size, size) if isinstance(size, int) else size
+        if size is None:
+            return None
+        sides = (size, size) if isinstance(size, int | np.integer) else size
+        whole = isinstance(sides, tuple | list) and all(
+            isinstance(side, int | np.integer) for side in sides
+        )
+        if not whole or len(sides) != 2:
+            raise InputError(
+                f"image_size={size!r} was given; expected a whole number, (height, width) or None"
+            )
+        return int(sides[0]), int(sides[1])
 
     @property
     def n_features_out_(self) -> int:
@@ -343,7 +358,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             batch: tuple[NDArray[np.int64], NDArray[np.uint8]],
         ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             rows, pixels = batch
-            tensor = torch.tensor(pixels, device=encoder.filters.device)
+            # torch takes no reversed views
+            tensor = torch.tensor(np.ascontiguousarray(pixels), device=encoder.filters.device)
             return rows, encoder.encode(tensor).cpu().numpy()
 
         batches = walk(images, self.image_size_, BATCH)
@@ -393,11 +409,16 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                     f"{', '.join(choices)}"
                 )
         for name in ("contrast_constant", "whitening_constant", "standardise_constant"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)!r} was given; expected more than 0")
+            value = getattr(self, name)
+            if not (isinstance(value, int | float | np.number) and 0 < value < np.inf):
+                raise InputError(f"{name}={value!r} was given; expected a number above 0")
+        for name in ("threshold", "tol"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float | np.number) and 0 <= value < np.inf):
+                raise InputError(f"{name}={value!r} was given; expected a number of at least 0")
         size = self._asked_size()
         if size is not None:
-            check_patch_fits(size, self.patch_size)
+            check_patch_fits(size, self.patch_size, self.stride)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

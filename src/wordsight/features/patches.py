@@ -61,6 +61,7 @@ def sample_patches(
     n_patches: int,
     *,
     patch_size: int,
+    stride: int,
     image_size: tuple[int, int] | None,
     random_state: np.random.RandomState,
     batch_size: int = 512,
@@ -74,6 +75,9 @@ def sample_patches(
     images : ndarray of uint8, shape (n, height, width, 3), or ImageSet
     n_patches : int
     patch_size : int
+    stride : int
+        Pixels between the patches of an image when it is encoded; here it matters only to what
+        images are too small.
     image_size : tuple of int, or None
         Height and width the images are asked for.
     random_state : RandomState
@@ -97,7 +101,7 @@ def sample_patches(
     drawn = np.empty((n_patches, 3 * patch_size**2), dtype=np.float32)
     filled = 0
     for rows, batch in walk(images, image_size, batch_size):
-        check_patch_fits(batch.shape[1:3], patch_size)
+        check_patch_fits(batch.shape[1:3], patch_size, stride)
         which = np.repeat(np.arange(len(rows)), share[rows])
         top = random_state.randint(batch.shape[1] - patch_size + 1, size=len(which))
         left = random_state.randint(batch.shape[2] - patch_size + 1, size=len(which))
@@ -109,11 +113,12 @@ def sample_patches(
     return drawn[:filled]  # images that were skipped as broken gave none
 
 
-def check_patch_fits(image_size: tuple[int, ...], patch_size: int) -> None:
+def check_patch_fits(image_size: tuple[int, ...], patch_size: int, stride: int) -> None:
     """Raise `InputError` where images hold no 2 × 2 grid of patches to pool over."""
-    if min(image_size) <= patch_size:
+    least = patch_size + stride
+    if min(image_size) < least:
         raise InputError(
             f"images of {image_size[0]} × {image_size[1]} pixels were given; patches of "
-            f"{patch_size} × {patch_size} need at least {patch_size + 1} × {patch_size + 1}: "
+            f"{patch_size} × {patch_size} with stride {stride} need at least {least} × {least}: "
             "use a larger image_size or a smaller patch_size"
         )
