@@ -34,9 +34,9 @@ class HeldOutFit:
     Attributes
     ----------
     rest : ndarray, shape (n_rest, d)
-        Rows that were not held out, mapped by the map learned from them.
+        Rows that were not held out, mapped by a map that was trained on them.
     held_out : ndarray, shape (n_held_out, d)
-        Rows held out, mapped by that same map.
+        Rows held out, each mapped by a map that was not trained on it.
     factor : RidgeFactor or None
         Of the features of all rows, where the map computed one.
     """
@@ -49,7 +49,9 @@ class HeldOutFit:
 def fit_held_out(
     mapping: SemanticMap, X: Any, Y: NDArray[Any], held_out: NDArray[np.bool_]
 ) -> HeldOutFit:
-    """Fit `mapping` on all rows, and learn how a map without the held-out rows maps them.
+    """Fit `mapping` on all rows, and learn how held-out rows are mapped when not trained on.
+
+    A map that can tell more cheaply has a method ``fit_held_out``; another is fitted twice.
 
     Parameters
     ----------

@@ -15,9 +15,17 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from wordsight.compute import Moments, RidgeFactor, merge, partial, resolve_device, without
+from wordsight.compute import (
+    Moments,
+    RidgeFactor,
+    blocks,
+    merge,
+    partial,
+    resolve_device,
+    without,
+)
 from wordsight.exceptions import InputError, WordsightError
 from wordsight.mapping.alpha import (
     HeldOutClasses,
@@ -29,6 +37,7 @@ from wordsight.mapping.alpha import (
 )
 from wordsight.mapping.base import HeldOutFit
 from wordsight.progress import report
+from wordsight.validation import validated
 
 __all__ = ["LinearMap", "ridge"]
 
@@ -161,10 +170,12 @@ class LinearMap(
         return self
 
     def fit_held_out(self, X: Any, Y: Any, held_out: NDArray[np.bool_]) -> HeldOutFit:
-        """Learn the map from all rows, and map the held-out ones by a map that never saw them.
+        """Learn the map from all rows, and map each held-out one by the map of all the others.
 
-        Costs little more than `fit`: the statistics of the two sets of rows are summed apart and
-        then added.
+        That map need not be learned: for least squares, leaving out row i moves its residual
+        from ``y − s`` to ``(y − s) / (1 − hᵢᵢ)``, where hᵢᵢ is the row's leverage (the identity
+        behind the PRESS statistic; Allen 1974). So the held-out points are just those that new
+        images of the same classes would be mapped to.
 
         Parameters
         ----------
@@ -178,10 +189,18 @@ class LinearMap(
         HeldOutFit
         """
         X, Y = self._checked(X, Y)
-        rest, factor = self._fit(X, Y, np.asarray(held_out, dtype=bool))
-        coef, intercept = rest
-        mapped = X @ coef.T + intercept
-        return HeldOutFit(mapped[~held_out], mapped[held_out], factor)
+        held_out = np.asarray(held_out)
+        if held_out.dtype != np.bool_ or held_out.shape != (len(X),) or held_out.all():
+            raise InputError(
+                f"held_out of type {held_out.dtype} and shape {held_out.shape} was given for "
+                f"{len(X)} images; expected one bool for each, false for at least one of them"
+            )
+        factor = self._fit(X, Y, held_out)
+        rows = np.flatnonzero(held_out)
+        mapped = X @ self.coef_.T + self.intercept_
+        leverage = _leverage(X, rows, factor)[:, None]
+        alone = (mapped[rows] - leverage * Y[rows]) / (1.0 - leverage)
+        return HeldOutFit(mapped[~held_out], alone.astype(X.dtype), factor)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Map features into word space.
@@ -196,7 +215,7 @@ class LinearMap(
             The mapped points ``S = X θᵀ + b``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
+        X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
         mapped: NDArray[Any] = X @ self.coef_.T + self.intercept_
         return mapped[:, 0] if self.flat_ else mapped
 
@@ -206,20 +225,27 @@ class LinearMap(
         return mapped.reshape(len(mapped), -1)
 
     def _checked(self, X: Any, Y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        X, Y = validate_data(
+        X, Y = validated(
             self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]
         )
         if self.alpha != "auto" and not (
-            isinstance(self.alpha, int | float | np.number) and float(self.alpha) > 0
+            isinstance(self.alpha, int | float | np.number) and 0 < float(self.alpha) < np.inf
         ):
             raise InputError(f"alpha={self.alpha!r} was given; expected 'auto' or a number above 0")
+        if not 0 < self.held_out_fraction < 1:
+            raise InputError(
+                f"held_out_fraction={self.held_out_fraction!r} was given; expected a share of the "
+                "images between 0 and 1"
+            )
+        if self.n_class_folds < 1:
+            raise InputError(f"n_class_folds={self.n_class_folds!r} was given; expected 1 or more")
         self.flat_ = Y.ndim == 1
         return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
 
     def _fit(
         self, X: NDArray[Any], Y: NDArray[Any], held_out: NDArray[np.bool_]
-    ) -> tuple[Solution, RidgeFactor]:
-        """Fit on all rows; return the map of the rows not held out, and the factor of all."""
+    ) -> RidgeFactor:
+        """Fit on all rows, choosing the ridge term on the held-out ones; return the factor."""
         random_state = check_random_state(self.random_state)
         classes = group_rows(Y, self.n_class_folds, random_state)
         folds = np.zeros(len(X), dtype=np.int64)
@@ -232,15 +258,13 @@ class LinearMap(
         trial = _Trial(parts, total, X, Y, held_out, classes)
         self.alpha_, self.alpha_scores_ = self._choose_alpha(trial)
         del parts, trial  # a quarter of a gigabyte each, with 12,800 features
-        rest: Solution = (np.empty(0), np.empty(0))
         if held_out.any():
-            rest = _solution(total, RidgeFactor(total, self.alpha_), X.dtype)
             total = merge(total, sums.over(np.flatnonzero(held_out)))
         report("solving the map", 0, 1)
         factor = RidgeFactor(total, self.alpha_)
         self.coef_, self.intercept_ = _solution(total, factor, X.dtype)
         report("solving the map", 1, 1)
-        return rest, factor
+        return factor
 
     def _choose_alpha(self, trial: "_Trial") -> tuple[float, dict[float, float]]:
         if self.alpha != "auto":
@@ -283,6 +307,19 @@ class _Sums:
     def _count(self, n_rows: int) -> None:
         self._done += n_rows
         report("summing the statistics of the features", self._done, len(self._X))
+
+
+def _leverage(
+    X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor
+) -> NDArray[np.float64]:
+    """Return hᵢᵢ = 1/n + (xᵢ − x̄)ᵀ (n C + n alpha I)⁻¹ (xᵢ − x̄) of some rows, below 1."""
+    leverage = np.empty(len(rows))
+    for cut in blocks(len(rows), 512):
+        centred = torch.as_tensor(X[rows[cut]]).to(factor.mean_x) - factor.mean_x
+        inside = factor.whiten(centred.T).square().sum(0)
+        leverage[cut] = ((1.0 + inside) / len(X)).cpu().numpy()
+    # a row with a column to itself has leverage 1: nothing is known of it without itself
+    return np.minimum(leverage, 1.0 - 1e-9)
 
 
 def _solution(moments: Moments, factor: RidgeFactor, dtype: Any) -> Solution:
