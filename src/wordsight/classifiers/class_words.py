@@ -80,9 +80,11 @@ class ClassWords:
             if name in known or name in added[:place]:
                 raise InputError(f"{name} is a class of the model already; add only new ones")
         if isinstance(names, Mapping):
-            vectors = np.stack([self._checked(name, names[name]) for name in names])
+            given = [self._checked(str(name), names[name]) for name in names]
+            vectors = np.array(given).reshape(len(given), self.seen_vectors.shape[1])
         else:
             _found, vectors = self.words.vectors_for(added, on_missing=on_missing)
+        vectors = vectors.astype(self.seen_vectors.dtype, copy=False)
         return replace(
             self,
             unseen=np.concatenate([self.unseen, np.array(added, dtype=np.str_)]),
@@ -107,7 +109,13 @@ class ClassWords:
         return replace(self, unseen=self.unseen[kept], unseen_vectors=self.unseen_vectors[kept])
 
     def _checked(self, name: str, vector: Any) -> NDArray[Any]:
-        values = np.asarray(vector, dtype=self.seen_vectors.dtype)
+        try:
+            with np.errstate(over="ignore"):  # what does not fit is then infinite, and refused
+                values = np.asarray(vector).astype(self.seen_vectors.dtype, casting="same_kind")
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"the vector given for {name} is no row of numbers: {error}"
+            ) from error
         expected = self.seen_vectors.shape[1:]
         if values.shape != expected:
             raise InputError(

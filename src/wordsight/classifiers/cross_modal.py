@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from wordsight.classifiers.class_words import ClassWords
 from wordsight.classifiers.recognition import Recognition
@@ -24,7 +23,9 @@ from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import SemanticMap, fit_held_out
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
+from wordsight.novelty.calibration import threshold_for_rate
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.validation import checked_labels, validated
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["CrossModalClassifier", "join"]
@@ -193,21 +194,36 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self._check_parameters()
         labels = self._labels(X, y)
         seen, codes = np.unique(labels, return_inverse=True)
-        unseen = [str(name) for name in self.unseen]
+        unseen = list(map(str, self.unseen))
         _check_classes(seen, unseen)
+        held_out = self._draw_held_out(codes)
         words = WordVectors.coerce(self.words)
         self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
         features = self._learn_features(X, labels, work)
-        self._learn_recognition(features, labels, codes)
+        self._learn_recognition(features, labels, codes, held_out)
         self.about_: dict[str, Any] = {}
         return self
+
+    def _draw_held_out(self, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Draw the images for the threshold; too few are refused now, before the long work."""
+        held_out = draw_held_out(
+            codes, self.calibration_fraction, check_random_state(self.random_state)
+        )
+        if not held_out.any():
+            raise InputError(
+                f"none of the {len(codes)} images can be held out to set the threshold on "
+                f"(calibration_fraction={self.calibration_fraction:g}, and an image of each class "
+                "stays in training); give more images or a larger calibration_fraction"
+            )
+        threshold_for_rate(np.zeros(int(held_out.sum())), self.false_novel_rate)
+        return held_out
 
     def _learn_features(
         self, X: Any, labels: NDArray[Any], work: str | os.PathLike[str] | None
     ) -> NDArray[Any]:
         if not _is_images(X):
             self.features_ = None
-            return np.asarray(validate_data(self, X, dtype=[np.float32, np.float64]))
+            return np.asarray(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
         extra = {"work": work} if work is not None else {}
         found = np.asarray(self.features_.fit_transform(X, **extra))
@@ -220,14 +236,15 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         return found
 
     def _learn_recognition(
-        self, X: NDArray[Any], labels: NDArray[Any], codes: NDArray[np.int64]
+        self,
+        X: NDArray[Any],
+        labels: NDArray[Any],
+        codes: NDArray[np.int64],
+        held_out: NDArray[np.bool_],
     ) -> None:
         """Fit the map, the gate and the two classifiers on features of seen images."""
         W = self._class_words.seen_vectors.astype(X.dtype, copy=False)
         centers = dict(zip(self._class_words.seen.tolist(), W, strict=True))
-        held_out = draw_held_out(
-            codes, self.calibration_fraction, check_random_state(self.random_state)
-        )
         self.mapping_: SemanticMap = self._part(self.mapping, LinearMap)
         found = fit_held_out(self.mapping_, X, W[codes], held_out)
 
@@ -241,7 +258,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
         spread = float(((found.held_out - W[codes[held_out]]) ** 2).mean())
         self.variance_ = spread if np.isfinite(spread) and spread > 0 else 1.0
-        self._name_unseen()
+        self._set_classes(self._class_words)
 
         self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
         extra: dict[str, Any] = {}
@@ -305,9 +322,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             than the model's. The model is then as it was.
         """
         check_is_fitted(self, "seen_classifier_")
-        self._class_words = self._class_words.with_classes(names, on_missing=self.on_missing)
-        self._name_unseen()
-        return self
+        return self._set_classes(self._class_words.with_classes(names, on_missing=self.on_missing))
 
     def remove_classes(self, names: Iterable[str]) -> Self:
         """Recognise some unseen classes no longer.
@@ -327,9 +342,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             A class that is not there, or a seen one. The model is then as it was.
         """
         check_is_fitted(self, "seen_classifier_")
-        self._class_words = self._class_words.without_classes(names)
-        self._name_unseen()
-        return self
+        return self._set_classes(self._class_words.without_classes(names))
 
     def use_words(self, words: WordVectors) -> Self:
         """Look names up in another table from now on, of the same word space."""
@@ -346,22 +359,23 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self, class_words: ClassWords, *, n_features: int, n_calibration: int, variance: float
     ) -> Self:
         """Put back what a saved model knew of its classes; its fitted parts are set already."""
-        self._class_words = class_words
         self.n_features_in_ = n_features
         self.n_calibration_ = n_calibration
         self.variance_ = variance
-        self._name_unseen()
-        return self
+        return self._set_classes(class_words)
 
-    def _name_unseen(self) -> None:
-        """Put a Gaussian around the word vector of each unseen class."""
-        self.unseen_classifier_: WordGaussians | None = None
-        if len(self.unseen_):
+    def _set_classes(self, class_words: ClassWords) -> Self:
+        """Put a Gaussian around the word vector of each unseen class; all or nothing changes."""
+        gaussians: WordGaussians | None = None
+        if len(class_words.unseen):
             part = self.unseen_classifier
             part = WordGaussians(variance=self.variance_) if part is None else clone(part)
             # codes, not names: its classes then stay in the order of the columns
-            codes = np.arange(len(self.unseen_))
-            self.unseen_classifier_ = part.fit(self._class_words.unseen_vectors, codes)
+            codes = np.arange(len(class_words.unseen))
+            gaussians = part.fit(class_words.unseen_vectors, codes)
+        self._class_words = class_words
+        self.unseen_classifier_ = gaussians
+        return self
 
     # Recognising
 
@@ -402,7 +416,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                     f"features of shape (n, {self.n_features_in_}) from the same encoder"
                 )
             return np.asarray(self.features_.transform(X))
-        return np.asarray(validate_data(self, X, reset=False, dtype=[np.float32, np.float64]))
+        return np.asarray(validated(self, X, reset=False, dtype=[np.float32, np.float64]))
 
     def _recognise_features(self, X: NDArray[Any]) -> Recognition:
         S = self.mapping_.predict(X)
@@ -468,6 +482,10 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 f"on_missing={self.on_missing!r} was given; expected 'error' or 'compose' (a "
                 "class cannot be skipped: leave its name out instead)"
             )
+        if isinstance(self.unseen, str):
+            raise InputError(
+                f"unseen={self.unseen!r} is one text; expected a list: unseen=[{self.unseen!r}]"
+            )
         if not 0 < self.calibration_fraction < 1:
             raise InputError(
                 f"calibration_fraction={self.calibration_fraction!r} was given; expected a "
@@ -483,9 +501,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 "image, or a data set that has labels"
             )
         if not _is_images(X):
-            _X, y = validate_data(self, X, y, dtype=[np.float32, np.float64])
-        check_classification_targets(y)
-        return np.asarray(y)
+            X, y = validated(self, X, y, dtype=[np.float32, np.float64])
+        return checked_labels(y, len(X))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

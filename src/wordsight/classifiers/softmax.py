@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor, blocks, partial, resolve_device
 from wordsight.exceptions import InputError
 from wordsight.progress import report
+from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
 
@@ -53,7 +53,7 @@ def loss_and_gradient(
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
     filters = coef.T.to(dtype)
     for cut in blocks(len(X), BLOCK):
-        x = torch.as_tensor(X[cut]).to(coef.device)
+        x = _block(X, cut, coef.device)
         log_proba = torch.log_softmax((x @ filters).double() + intercept, 1)
         target = codes[cut, None]
         loss -= float(log_proba.gather(1, target).sum())
@@ -64,6 +64,13 @@ def loss_and_gradient(
     slope /= len(X)
     slope[:, :-1] += alpha * coef
     return loss / len(X) + 0.5 * alpha * float(coef.square().sum()), slope[:, :-1], slope[:, -1]
+
+
+def _block(X: NDArray[Any], cut: slice, device: torch.device) -> torch.Tensor:
+    """Return some rows as a tensor, without a copy where that can be had."""
+    x = X[cut]
+    # torch has no read-only tensors and warns of them: memory-mapped rows are copied
+    return torch.as_tensor(x if x.flags.writeable else x.copy()).to(device)
 
 
 class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
@@ -136,15 +143,15 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         SoftmaxClassifier
             Itself.
         """
-        X, y = validate_data(self, X, y, dtype=[np.float32, np.float64])
-        check_classification_targets(y)
+        X, y = validated(self, X, y, dtype=[np.float32, np.float64])
+        y = checked_labels(y, len(y))
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
                 f"only one class was given ({self.classes_[0]}); expected at least two to tell "
                 "apart: add images of another class"
             )
-        if not self.alpha > 0:
+        if not 0 < self.alpha < np.inf:
             raise InputError(f"alpha={self.alpha!r} was given; expected a number above 0")
         device = resolve_device(self.device)
         one_hot = np.eye(len(self.classes_), dtype=X.dtype)[codes]
@@ -210,7 +217,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
+        X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
         logits: NDArray[Any] = X @ self.coef_.T + self.intercept_
         return logits
 
@@ -254,7 +261,7 @@ class _WhitenedProblem:
         share = torch.from_numpy(one_hot.mean(0, dtype=np.float64)).to(self._mean)
         cross = torch.zeros(len(self._mean), self._n_classes).to(self._mean)
         for cut in blocks(n, BLOCK):
-            x = torch.as_tensor(self._X[cut]).to(self._mean.device)
+            x = _block(self._X, cut, self._mean.device)
             target = torch.as_tensor(one_hot[cut]).to(self._mean.device)
             cross += (target.T @ x).T
         cross = cross / n - torch.outer(self._mean, share)

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from wordsight.exceptions import InputError
 from wordsight.geometry import sq_dist
+from wordsight.validation import checked_labels, validated
 
 __all__ = ["WordGaussians"]
 
@@ -59,9 +59,9 @@ class WordGaussians(ClassifierMixin, BaseEstimator):
         WordGaussians
             Itself.
         """
-        W, y = validate_data(self, W, y, dtype=np.float64)
-        check_classification_targets(y)
-        if not self.variance > 0:
+        W, y = validated(self, W, y, dtype=np.float64)
+        y = checked_labels(y, len(y))
+        if not 0 < self.variance < np.inf:
             raise InputError(f"variance={self.variance!r} was given; expected a number above 0")
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.word_vectors_ = np.stack(
@@ -72,7 +72,7 @@ class WordGaussians(ClassifierMixin, BaseEstimator):
     def log_density(self, S: Any) -> NDArray[np.float64]:
         """Return ``log N(s | w_y, variance · I)``, shape (n, C)."""
         check_is_fitted(self)
-        S = validate_data(self, S, reset=False, dtype=np.float64)
+        S = validated(self, S, reset=False, dtype=np.float64)
         d = self.word_vectors_.shape[1]
         constant = 0.5 * d * np.log(2.0 * np.pi * self.variance)
         density: NDArray[np.float64] = (
