@@ -18,6 +18,7 @@ from wordsight.data.report import DatasetReport, summarise_sizes
 from wordsight.data.source import Batch, BrokenImage, Item, Source
 from wordsight.data.streaming import map_images
 from wordsight.exceptions import BrokenImageError, InputError
+from wordsight.progress import report
 
 __all__ = ["Dataset", "OnBroken"]
 
@@ -211,6 +212,35 @@ class Dataset:
         index = np.concatenate([np.empty(0, dtype=np.int64), *rows])
         labels = None if self.labels is None else self.labels[index]
         return Batch(index, images[:n_done], labels)
+
+    def intact(self, image_size: tuple[int, int] | None) -> tuple["Dataset", list[BrokenImage]]:
+        """Leave out the images that cannot be read, which takes one pass over all of them.
+
+        Parameters
+        ----------
+        image_size : (int, int) or None
+            Height and width that the images will be brought to.
+
+        Returns
+        -------
+        Dataset
+            The others, in the same order; this data set itself where nothing is broken.
+        list of BrokenImage
+            What was left out, with its row in this data set.
+        """
+        check_image_size(image_size)
+        broken: list[BrokenImage] = []
+        # the pixels are dropped at once: only whether there are any is of interest
+        found = map_images(
+            lambda item, name: decode_item(item, image_size, name).size, self._items()
+        )
+        for row, size in found:
+            if isinstance(size, BrokenImageError):
+                broken.append(BrokenImage(row, size.name, size.reason))
+            report("checking the images", row + 1, len(self))
+        if not broken:
+            return self, broken
+        return self.select(np.setdiff1d(np.arange(len(self)), [one.row for one in broken])), broken
 
     def inspect(self, on_progress: Callable[[int, int], None] | None = None) -> DatasetReport:
         """Decode every image once and say what there is: classes, sizes, what is broken.

@@ -1,0 +1,46 @@
+"""A data set read as if its broken images were not there, which are noted on the way."""
+
+from collections.abc import Iterator
+
+from numpy.typing import ArrayLike
+
+from wordsight.data.dataset import Dataset
+from wordsight.data.source import Batch, BrokenImage
+
+__all__ = ["SkipBroken"]
+
+
+class SkipBroken:
+    """The images of a data set that can be read.
+
+    Batches keep the rows of the data set, so that what is missing between two rows is broken.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any images.
+
+    Attributes
+    ----------
+    broken : list of BrokenImage
+        The images left out by the walk that is under way or was the last to end. All that stand
+        before a row that was yielded are in it.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.broken: list[BrokenImage] = []
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def select(self, rows: ArrayLike) -> "SkipBroken":
+        """Return the images of some rows, as `Dataset.select` does."""
+        return SkipBroken(self._dataset.select(rows))
+
+    def batches(self, image_size: tuple[int, int] | None, *, size: int = 256) -> Iterator[Batch]:
+        """Decode the images, `size` at a time, as `Dataset.batches` does."""
+        self.broken.clear()
+        yield from self._dataset.batches(
+            image_size, size=size, on_broken="skip", broken=self.broken
+        )
