@@ -80,6 +80,19 @@ class Recognition:
 
         Where all of them are seen, or all unseen, P(V | x) is known and the gate is left out.
         """
+        names: NDArray[Any] = self.classes[self._columns(classes)]
+        best: NDArray[Any] = names[self.among_proba(classes).argmax(1)]
+        return best
+
+    def among_proba(self, classes: Sequence[str]) -> NDArray[np.float64]:
+        """Return p(y | x, y is one of `classes`), shape (n, k), in the order of `classes`."""
+        columns = self._columns(classes)
+        is_seen = columns < self.n_seen
+        if is_seen.all() or not is_seen.any():
+            return _shares(np.hstack([self.seen_proba, self.unseen_proba])[:, columns])
+        return self._gated(columns, is_seen)
+
+    def _columns(self, classes: Sequence[str]) -> NDArray[np.int64]:
         known = {str(name): column for column, name in enumerate(self.classes)}
         missing = [str(name) for name in classes if str(name) not in known]
         if missing or not len(classes):
@@ -87,25 +100,20 @@ class Recognition:
                 f"{', '.join(missing) or 'no class'} was asked for; expected some of the model's "
                 f"classes: {', '.join(known)}"
             )
-        columns = np.array([known[str(name)] for name in classes])
-        if (columns < self.n_seen).all():
-            proba = self.seen_proba[:, columns]
-        elif (columns >= self.n_seen).all():
-            proba = self.unseen_proba[:, columns - self.n_seen]
-        else:
-            proba = self._gated(columns)
-        names: NDArray[Any] = self.classes[columns[proba.argmax(1)]]
-        return names
+        return np.array([known[str(name)] for name in classes])
 
-    def _gated(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _gated(self, columns: NDArray[np.int64], is_seen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Eq. 2 over some classes of both kinds: each factor is made to sum to 1 among them."""
         share = np.zeros((len(self.proba), len(columns)))
         both = np.hstack([self.seen_proba, self.unseen_proba])
         novel = self.proba[:, self.n_seen :].sum(1)
-        for of_kind, weight in (
-            (columns < self.n_seen, 1.0 - novel),
-            (columns >= self.n_seen, novel),
-        ):
-            part = both[:, columns[of_kind]]
-            share[:, of_kind] = part / part.sum(1, keepdims=True) * weight[:, None]
+        for of_kind, weight in ((is_seen, 1.0 - novel), (~is_seen, novel)):
+            share[:, of_kind] = _shares(both[:, columns[of_kind]]) * weight[:, None]
         return share
+
+
+def _shares(proba: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make rows sum to 1, also those whose every probability was too small for a double."""
+    lifted = proba + np.finfo(np.float64).tiny
+    shares: NDArray[np.float64] = lifted / lifted.sum(1, keepdims=True)
+    return shares
