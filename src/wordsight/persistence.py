@@ -139,7 +139,11 @@ def save_model(
         raise InputError("the model is not fitted; call fit before save_model")
     config, tensors = _pack(model, dict(about or {}))
     with atomic_directory(path, overwrite=overwrite) as directory:
-        save_file(tensors, directory / "model.safetensors", metadata={"format": FORMAT})
+        try:
+            save_file(tensors, directory / "model.safetensors", metadata={"format": FORMAT})
+        except SafetensorError as error:
+            # a full disk comes as one of these, and whoever writes files expects an OSError
+            raise OSError(str(error)) from error
         text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
         (directory / "config.json").write_text(text + "\n", encoding="utf-8")
         (directory / "README.md").write_text(model_card(config), encoding="utf-8")
