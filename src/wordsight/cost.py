@@ -1,0 +1,136 @@
+"""How long training takes, estimated from a product that is timed on the machine at hand.
+
+Nearly all time goes into matrix products, whose operations can be counted beforehand. With n
+images, m patches an image, p = 108 numbers a patch, K atoms, F features and C classes:
+
+* dictionary: ``2 · n_patches · p · K`` a pass, about 15 passes;
+* features: ``2 · n · m · p · K``, and as much again for threshold and pooling;
+* map: ``2 · n · F²`` for the statistics, of which about half is computed; and a factorisation of
+  ``F³ / 3``, which runs at half the speed, for each ridge term tried in each fold (about 4 × 4),
+  and two in double precision, each at half the speed again;
+* softmax: ``4 · n · F · C`` an iteration, about 30 iterations, at a tenth of the speed, since the
+  features are read from memory each time.
+
+The speed is that of a product of the encoder's shape; decoding adds half a millisecond an image
+and pass.
+"""
+
+from time import perf_counter
+
+import torch
+
+from wordsight.compute import resolve_device
+
+__all__ = ["count_operations", "estimate_seconds", "measure_speed"]
+
+PATCH_SIZE = 6
+DICTIONARY_PASSES = 15
+FACTORISATIONS = 16
+SOFTMAX_PASSES = 30
+SECONDS_TO_DECODE = 5e-4
+SECONDS_AT_LEAST = 1.0
+
+
+def estimate_seconds(
+    *,
+    n_images: int,
+    n_classes: int,
+    image_size: int,
+    n_atoms: int,
+    n_patches: int,
+    values_per_atom: int,
+    learns_dictionary: bool,
+    tries_alpha: bool,
+    device: str | None = None,
+) -> float:
+    """Estimate the seconds that training takes, as the module describes.
+
+    Parameters
+    ----------
+    n_images, n_classes : int
+        To learn from.
+    image_size : int
+        Height and width, in pixels.
+    n_atoms, n_patches : int
+        Of the dictionary, and to learn it from.
+    values_per_atom : int
+        2 with the sign split, else 1.
+    learns_dictionary, tries_alpha : bool
+        Whether the dictionary takes passes over its patches, and whether the ridge term is
+        searched for.
+    device : str or None
+        Where to compute.
+
+    Returns
+    -------
+    float
+    """
+    operations = count_operations(
+        n_images=n_images,
+        n_classes=n_classes,
+        image_size=image_size,
+        n_atoms=n_atoms,
+        n_patches=n_patches,
+        n_features=4 * values_per_atom * n_atoms,
+        n_passes=DICTIONARY_PASSES if learns_dictionary else 0,
+        n_factorisations=FACTORISATIONS if tries_alpha else 0,
+    )
+    decoding = 2 * n_images * SECONDS_TO_DECODE * (image_size / 32) ** 2
+    return SECONDS_AT_LEAST + decoding + operations / measure_speed(n_atoms, device)
+
+
+def count_operations(
+    *,
+    n_images: int,
+    n_classes: int,
+    image_size: int,
+    n_atoms: int,
+    n_patches: int,
+    n_features: int,
+    n_passes: int,
+    n_factorisations: int,
+) -> float:
+    """Count multiplications and additions, slower ones by the time they take."""
+    p = 3 * PATCH_SIZE**2
+    per_image = max(image_size - PATCH_SIZE + 1, 1) ** 2
+    F = float(n_features)
+    dictionary = 2.0 * n_patches * p * n_atoms * n_passes
+    features = 2 * 2.0 * n_images * per_image * p * n_atoms
+    statistics = 2.0 * n_images * F**2 / 2
+    factor = 2 * F**3 / 3
+    solving = factor * n_factorisations + 2 * 2 * factor
+    softmax = 10 * 4.0 * n_images * F * n_classes * SOFTMAX_PASSES
+    return dictionary + features + statistics + solving + softmax
+
+
+def measure_speed(n_atoms: int, device: str | None = None, *, seconds: float = 0.2) -> float:
+    """Time a float32 product of patches and atoms; return its operations a second.
+
+    Parameters
+    ----------
+    n_atoms : int
+    device : str or None
+        Where to compute.
+    seconds : float, default 0.2
+        How long to go on.
+
+    Returns
+    -------
+    float
+    """
+    where = resolve_device(device)
+    patches = torch.rand(4096, 3 * PATCH_SIZE**2, device=where)
+    atoms = torch.rand(patches.shape[1], n_atoms, device=where)
+    product = patches @ atoms  # the first one also sets things up
+    _wait(where)
+    start, count = perf_counter(), 0
+    while (spent := perf_counter() - start) < seconds or count == 0:
+        torch.matmul(patches, atoms, out=product)
+        _wait(where)
+        count += 1
+    return 2.0 * patches.numel() * n_atoms * count / spent
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,373 @@
+"""From labelled images and names to a trained model: what will be done, what it costs, doing it.
+
+`prepare` settles everything that can be settled without looking at the pixels, so that a mistake
+is told before the work and not after it; `train` does the work.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+
+from wordsight.classifiers.cross_modal import CrossModalClassifier, Gate
+from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.cost import estimate_seconds
+from wordsight.data.dataset import Dataset, OnBroken
+from wordsight.data.files import shown
+from wordsight.data.open import available_splits, open_dataset
+from wordsight.data.source import BrokenImage
+from wordsight.exceptions import InputError
+from wordsight.features.dictionary import DictionaryKind
+from wordsight.features.encoding import EncoderKind
+from wordsight.features.patch_features import PatchFeatures
+from wordsight.mapping.linear import LinearMap
+from wordsight.novelty.base import NoveltyDetector
+from wordsight.novelty.calibration import threshold_for_rate
+from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.words.spelling import lookup_order
+from wordsight.words.vectors import WordVectors
+
+__all__ = ["OnMissing", "Settings", "TrainingPlan", "open_split", "prepare", "train"]
+
+OnMissing = Literal["error", "skip", "compose"]
+"""What to do with a class name that has no word vector."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a model that is trained on images, under the names of the estimators.
+
+    Attributes
+    ----------
+    image_size : int
+        Height and width that images are brought to.
+    n_atoms, n_patches, dictionary, encoder
+        Of `PatchFeatures`.
+    alpha : float or "auto"
+        Of `LinearMap`.
+    novelty : {"gaussian", "per-class", "loop"}
+        `GaussianNovelty` with either rule, or `LocalOutlierProbability`.
+    gate, false_novel_rate, calibration_fraction, random_state
+        Of `CrossModalClassifier`.
+    softmax_alpha : float
+        ``alpha`` of `SoftmaxClassifier`.
+    device : str or None
+        Where to compute.
+    """
+
+    image_size: int = 32
+    n_atoms: int = 1600
+    n_patches: int = 400_000
+    dictionary: DictionaryKind = "omp1"
+    encoder: EncoderKind = "soft_threshold"
+    alpha: float | Literal["auto"] = "auto"
+    novelty: Literal["gaussian", "per-class", "loop"] = "gaussian"
+    gate: Gate = "hard"
+    false_novel_rate: float = 0.1
+    calibration_fraction: float = 0.1
+    softmax_alpha: float = 1e-3
+    random_state: int = 0
+    device: str | None = None
+
+    def model(
+        self, words: WordVectors, unseen: Sequence[str], on_missing: OnMissing
+    ) -> CrossModalClassifier:
+        """Return the model these settings describe, not trained yet."""
+        return CrossModalClassifier(
+            words,
+            tuple(unseen),
+            features=PatchFeatures(
+                self.n_atoms,
+                dictionary=self.dictionary,
+                encoder=self.encoder,
+                n_patches=self.n_patches,
+                image_size=self.image_size,
+                device=self.device,
+                random_state=self.random_state,
+            ),
+            mapping=LinearMap(self.alpha, device=self.device, random_state=self.random_state),
+            novelty=self._detector(),
+            seen_classifier=SoftmaxClassifier(self.softmax_alpha, device=self.device),
+            gate=self.gate,
+            false_novel_rate=self.false_novel_rate,
+            calibration_fraction=self.calibration_fraction,
+            # what was to be skipped is gone by now; names added later may well be composed
+            on_missing="error" if on_missing == "error" else "compose",
+            random_state=self.random_state,
+        )
+
+    def _detector(self) -> NoveltyDetector:
+        if self.novelty == "loop":
+            return LocalOutlierProbability(false_novel_rate=self.false_novel_rate)
+        rule = "mixture" if self.novelty == "gaussian" else "per_class"
+        return GaussianNovelty(rule=rule, false_novel_rate=self.false_novel_rate)
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What `train` will do.
+
+    Attributes
+    ----------
+    model : CrossModalClassifier
+        Not trained yet.
+    dataset : Dataset
+        The images to learn from, all of them of seen classes.
+    settings : Settings
+    data_name : str
+        The name of the file or folder, without the folders above it.
+    split : str or None
+        The split that was taken; None for all of the data.
+    left_out : dict of str to int
+        Unseen classes that are in the data, and how many images of each were left out.
+    unseen : tuple of str
+        Classes to be recognised by name alone.
+    without_vector : tuple of str
+        Classes left out because they have no word vector (``on_missing="skip"``).
+    broken : tuple of BrokenImage
+        Images left out because they cannot be read (``on_broken="skip"``).
+    """
+
+    model: CrossModalClassifier
+    dataset: Dataset
+    settings: Settings
+    data_name: str
+    split: str | None
+    left_out: Mapping[str, int]
+    unseen: tuple[str, ...]
+    without_vector: tuple[str, ...] = ()
+    broken: tuple[BrokenImage, ...] = ()
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+
+    def estimate_seconds(self) -> float:
+        """Estimate how long `train` takes on this machine; this measures for a fifth of a second.
+
+        Within a factor of about two: other work on the machine counts, and so does how soon the
+        dictionary and the search for a ridge term come to rest.
+        """
+        return estimate_seconds(
+            n_images=len(self.dataset),
+            n_classes=len(self.class_counts),
+            image_size=self.settings.image_size,
+            n_atoms=self.settings.n_atoms,
+            n_patches=self.settings.n_patches,
+            values_per_atom=2 if self.settings.encoder == "soft_threshold" else 1,
+            learns_dictionary=self.settings.dictionary != "random",
+            tries_alpha=self.settings.alpha == "auto",
+            device=self.settings.device,
+        )
+
+
+def open_split(
+    data: str | os.PathLike[str], split: str | None, default: str
+) -> tuple[Dataset, str | None]:
+    """Open a split: the one named, else the default one, else all of the data.
+
+    Parameters
+    ----------
+    data : path-like
+        As for `open_dataset`.
+    split : str or None
+        Must be there if it is named.
+    default : str
+        Is taken where the data have it and `split` is None.
+
+    Returns
+    -------
+    Dataset
+    str or None
+        The split taken; None for all of the data.
+    """
+    if split is None and default in available_splits(data):
+        split = default
+    return open_dataset(data, split=split), split
+
+
+def prepare(
+    data: str | os.PathLike[str],
+    words: WordVectors | str | os.PathLike[str] | None = None,
+    *,
+    unseen: Sequence[str] = (),
+    split: str | None = None,
+    on_missing: OnMissing = "compose",
+    on_broken: OnBroken = "error",
+    settings: Settings | None = None,
+) -> TrainingPlan:
+    """Settle what a model will be trained on.
+
+    Parameters
+    ----------
+    data : path-like
+        Labelled images, as for `open_dataset`.
+    words : WordVectors, path-like or None, default None
+        None is the vocabulary in the package.
+    unseen : sequence of str, default ()
+        Classes to be recognised by name alone: no image of theirs is used. They need not be in
+        the data.
+    split : str or None, default None
+        None is the train split, or all of the data where there is none.
+    on_missing : {"error", "skip", "compose"}, default "compose"
+        What to do with a class that has no word vector: refuse it, leave it out, or take the mean
+        of the vectors of its parts.
+    on_broken : {"error", "skip"}, default "error"
+        What to do with images that cannot be read. Leaving them out takes a pass over all images
+        here; otherwise the first one ends the training.
+    settings : Settings, optional
+
+    Returns
+    -------
+    TrainingPlan
+
+    Raises
+    ------
+    InputError
+        Something is wrong that need not wait for the training to be found.
+    DataError
+        A file is broken.
+    """
+    settings = settings or Settings()
+    dataset, taken = open_split(data, split, "train")
+    name = Path(data).resolve().name
+    table = WordVectors.coerce(words)
+    counts = _counts(dataset, shown(data))
+    asked = _checked_unseen(unseen, list(counts))
+    left_out = {label: counts[label] for label in asked if label in counts}
+    dataset = _without(dataset, list(left_out), f"every class of {name} is named unseen")
+    seen = [label for label, count in dataset.class_counts().items() if count]
+    kept, _vectors = table.vectors_for([*seen, *asked], on_missing=on_missing)
+    lacking = [label for label in [*seen, *asked] if label not in set(kept)]
+    no_vector = [label for label in lacking if label in seen]
+    dataset = _without(dataset, no_vector, f"no class of {name} that is left has a word vector")
+    broken: list[BrokenImage] = []
+    if on_broken == "skip":
+        dataset, broken = dataset.intact((settings.image_size, settings.image_size))
+    final = {label: count for label, count in dataset.class_counts().items() if count}
+    _check_enough(final, broken, settings)
+    names = tuple(label for label in asked if label not in lacking)
+    return TrainingPlan(
+        model=settings.model(table, names, on_missing),
+        dataset=dataset,
+        settings=settings,
+        data_name=name,
+        split=taken,
+        left_out=left_out,
+        unseen=names,
+        without_vector=tuple(lacking),
+        broken=tuple(broken),
+        class_counts=final,
+    )
+
+
+def train(
+    plan: TrainingPlan, *, command: str | None = None, work: str | os.PathLike[str] | None = None
+) -> CrossModalClassifier:
+    """Train a model as planned.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    command : str, optional
+        What the model card says it was made by.
+    work : path-like, optional
+        Where to keep unfinished work, so that the same call goes on after an interrupt; the
+        caller removes it (`wordsight.features.checkpoint.remove_work`).
+
+    Returns
+    -------
+    CrossModalClassifier
+        Its ``about_`` is what `save_model` takes as `about`.
+    """
+    start = perf_counter()
+    model = plan.model.fit(plan.dataset, work=work)
+    about: dict[str, Any] = {
+        "data": plan.data_name,
+        "split": plan.split,
+        "n_images": len(plan.dataset),
+        "class_counts": dict(plan.class_counts),
+        "left_out": dict(plan.left_out),
+        "seconds": round(perf_counter() - start, 2),
+    }
+    if command is not None:
+        about["command"] = command
+    model.about_ = about
+    return model
+
+
+def _counts(dataset: Dataset, name: str) -> dict[str, int]:
+    """Count the images of the classes that have any."""
+    if dataset.labels is None:
+        raise InputError(
+            f"the images of {name} have no labels to learn from; give a folder of class folders, "
+            "or another kind of data that names the class of each image"
+        )
+    return {label: count for label, count in dataset.class_counts().items() if count}
+
+
+def _checked_unseen(unseen: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Refuse unseen names that are there twice, or that are classes of the data spelled anew."""
+    names = [str(name) for name in unseen]
+    spelled = {_key(label): label for label in classes}
+    for place, name in enumerate(names):
+        if not name.strip():
+            raise InputError("an unseen class has an empty name; give names such as: cat,truck")
+        if name in names[:place]:
+            raise InputError(f"{name} is named unseen twice; name each class once")
+        same = spelled.get(_key(name))
+        if name not in classes and same is not None:
+            # its images would stay in the training, and two classes share one word vector
+            raise InputError(
+                f"{name!r} is named unseen, and the data have {same!r}; spell it as the data do"
+            )
+    return names
+
+
+def _key(name: str) -> frozenset[str]:
+    return frozenset(lookup_order(name.lower()))
+
+
+def _without(dataset: Dataset, names: Sequence[str], emptied: str) -> Dataset:
+    if not names:
+        return dataset
+    rest = dataset.without_classes(names)
+    if len(rest) == 0:
+        raise InputError(f"{emptied}; leave at least two classes to learn from")
+    return rest
+
+
+def _check_enough(
+    counts: Mapping[str, int], broken: Sequence[BrokenImage], settings: Settings
+) -> None:
+    """Refuse what the fit would refuse after the longest part of its work."""
+    if len(counts) < 2:
+        left = f"only one class is left to learn from ({next(iter(counts))})" if counts else ""
+        left = left or f"no image is left to learn from ({len(broken)} cannot be read)"
+        raise InputError(f"{left}; expected images of at least two seen classes")
+    fraction = settings.calibration_fraction
+    if not 0 < fraction < 1:
+        raise InputError(
+            f"calibration_fraction={fraction:g} was given; expected a share of the images between "
+            "0 and 1"
+        )
+    # as draw_held_out counts them
+    n_held_out = sum(min(round(fraction * count), count - 1) for count in counts.values())
+    n_images = sum(counts.values())
+    if n_held_out == 0:
+        raise InputError(
+            f"calibration_fraction={fraction:g} of {n_images} images in {len(counts)} classes "
+            "holds out none to set the novelty threshold on; give more images or a larger fraction"
+        )
+    threshold_for_rate(np.zeros(n_held_out), settings.false_novel_rate)
+    detector = settings._detector()
+    if isinstance(detector, LocalOutlierProbability):
+        n_rest = n_images - n_held_out
+        if n_rest <= detector.n_neighbors:
+            raise InputError(
+                f"LoOP compares an image with its {detector.n_neighbors} nearest ones, but only "
+                f"{n_rest} training images are left beside the {n_held_out} held out; give more "
+                "images, or another novelty detector: gaussian or per-class"
+            )
