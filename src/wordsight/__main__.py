@@ -1,5 +1,7 @@
 """``python -m wordsight``."""
 
+import sys
+
 from wordsight.cli import main
 
-main()
+sys.exit(main())

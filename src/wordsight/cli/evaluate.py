@@ -1,0 +1,130 @@
+"""``wordsight evaluate``: score a model on labelled images."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wordsight.cli import console
+from wordsight.cli.options import (
+    DataPath,
+    Debug,
+    Device,
+    ModelPath,
+    OnBroken,
+    Overwrite,
+    Quiet,
+)
+from wordsight.storage import atomic_path, check_writable, refuse_existing
+
+if TYPE_CHECKING:
+    from wordsight.evaluation import Evaluation
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: ModelPath,
+    data: DataPath,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which images of the data to score.",
+            show_default="test, or all of the data where there is none",
+        ),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    on_broken: OnBroken = "error",
+    out: Annotated[
+        Path | None, typer.Option(help="Write the JSON object to this file, too.")
+    ] = None,
+    update_card: Annotated[
+        bool, typer.Option("--update-card", help="Write the scores into the model's README.md.")
+    ] = False,
+    overwrite: Overwrite = False,
+    device: Device = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a model on labelled images of seen and unseen classes."""
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
+        check_writable(out)
+
+    from wordsight import evaluation, persistence  # noqa: PLC0415 - imports torch
+    from wordsight.training import open_split  # noqa: PLC0415
+
+    loaded = persistence.load_model(model, device=device)
+    dataset, taken = open_split(data, split, "test")
+    if taken is None:
+        console.say(f"{data} has no test split: scoring all of it, also what was trained on")
+    with console.progress():
+        found = evaluation.evaluate(loaded, dataset, on_broken=on_broken)
+    _say_left_out(found)
+    if out is not None:
+        with atomic_path(out) as temporary:
+            temporary.write_text(_json(found) + "\n", encoding="utf-8")
+    if update_card:
+        scored_on = data.resolve().name + (f", {taken} split" if taken else "")
+        _update_card(model, found, scored_on)
+    if json_:
+        console.print_line(_json(found))
+    else:
+        _print(found)
+
+
+def _json(found: "Evaluation") -> str:
+    return json.dumps(found, ensure_ascii=False, allow_nan=False)
+
+
+def _update_card(path: Path, found: "Evaluation", scored_on: str) -> None:
+    from wordsight.evaluation import for_card  # noqa: PLC0415
+    from wordsight.persistence import load_model, save_model  # noqa: PLC0415
+
+    # loaded anew: where the scores were computed is no setting of the model
+    model = load_model(path)
+    about: dict[str, Any] = {**model.about_, "scores": for_card(found), "scored_on": scored_on}
+    save_model(model, path, about=about, overwrite=True)
+
+
+def _say_left_out(found: "Evaluation") -> None:
+    if found["n_skipped"]:
+        counts = ", ".join(f"{name} ({count})" for name, count in found["skipped"].items())
+        console.say(f"Left out: {found['n_skipped']} images of classes not in the model: {counts}")
+    console.say_broken([(one["name"], one["reason"]) for one in found["broken"]])
+
+
+def _print(found: "Evaluation") -> None:
+    chance = found["chance"]
+    rows: list[tuple[str, float | None, float | None]] = [
+        ("seen classes alone", found["seen_only_accuracy"], chance["seen_only"]),
+        ("unseen classes alone", found["unseen_only_accuracy"], chance["unseen_only"]),
+        ("seen, among all classes", found["seen_accuracy"], chance["all"]),
+        ("unseen, among all classes", found["unseen_accuracy"], chance["all"]),
+        ("harmonic mean of these two", found["harmonic_mean"], chance["all"]),
+        ("all, among all classes", found["overall_accuracy"], chance["all"]),
+        ("area under the seen–unseen curve", found["ausuc"], None),
+        ("unseen, at 70 % seen", found["unseen_at_70_seen"], None),
+        ("novelty, area under the ROC curve", found["novelty_auroc"], 0.5),
+        ("seen images called novel", found["seen_called_novel"], None),
+    ]
+    console.print_table(
+        f"{found['n_images']} images, {found['seconds']:.1f} seconds",
+        ["accuracy (mean over classes)", "score", "chance"],
+        [(name, _number(score), _number(by_chance)) for name, score, by_chance in rows],
+        right=2,
+    )
+    console.print_table(
+        None,
+        ["class", "accuracy", "chance"],
+        [
+            (name, _number(score), _number(chance["all"]))
+            for name, score in found["per_class"].items()
+        ],
+        right=2,
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

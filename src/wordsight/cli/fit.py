@@ -1,0 +1,199 @@
+"""``wordsight fit``: train a model on labelled images."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from wordsight.cli import console
+from wordsight.cli.options import DataPath, Debug, Device, OnBroken, Overwrite, Quiet, WordsFile
+from wordsight.cli.options import names as listed
+from wordsight.exceptions import InputError
+from wordsight.storage import check_writable, refuse_existing
+
+if TYPE_CHECKING:
+    from wordsight.training import TrainingPlan
+
+__all__ = ["fit"]
+
+WORTH_SAYING = 60.0
+"""Seconds from which on the time that the work will take is told beforehand."""
+
+
+def fit(
+    data: DataPath,
+    out: Annotated[Path, typer.Option(help="The model directory to make.")],
+    words: WordsFile = None,
+    unseen: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Classes to be recognised by name alone, separated by commas; may be given "
+            "several times. Their images, if any, are left out."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which images of the data to learn from.",
+            show_default="train, or all of the data where there is none",
+        ),
+    ] = None,
+    image_size: Annotated[
+        int, typer.Option(help="Height and width of the images, in pixels.")
+    ] = 32,
+    atoms: Annotated[
+        int, typer.Option("--atoms", "--n-atoms", help="Atoms of the dictionary; 8 features each.")
+    ] = 1600,
+    patches: Annotated[
+        int,
+        typer.Option(
+            "--patches", "--n-patches", help="Random patches to learn the dictionary from."
+        ),
+    ] = 400_000,
+    dictionary: Annotated[
+        Literal["omp1", "kmeans", "random"], typer.Option(help="How the dictionary is learned.")
+    ] = "omp1",
+    encoder: Annotated[
+        Literal["soft_threshold", "triangle"], typer.Option(help="How patches are encoded.")
+    ] = "soft_threshold",
+    alpha: Annotated[
+        str, typer.Option(help="Ridge term of the map into word space: auto, or a number.")
+    ] = "auto",
+    novelty: Annotated[
+        Literal["gaussian", "per-class", "loop"], typer.Option(help="The novelty detector.")
+    ] = "gaussian",
+    gate: Annotated[
+        Literal["hard", "probability"],
+        typer.Option(help="Whether the detector decides, or its probability weighs (Eq. 2)."),
+    ] = "hard",
+    false_novel_rate: Annotated[
+        float, typer.Option(help="Share of seen images that may be called novel.")
+    ] = 0.1,
+    calibration_fraction: Annotated[
+        float, typer.Option(help="Share of each class held out to set the novelty threshold.")
+    ] = 0.1,
+    softmax_alpha: Annotated[
+        float, typer.Option(help="Weight of the penalty of the softmax over seen classes.")
+    ] = 1e-3,
+    on_missing: Annotated[
+        Literal["error", "skip", "compose"],
+        typer.Option(
+            help="What to do with a class without a word vector: refuse it, leave it out, or take "
+            "the mean of the vectors of its parts."
+        ),
+    ] = "compose",
+    on_broken: OnBroken = "error",
+    random_state: Annotated[
+        int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
+    ] = 0,
+    device: Device = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new folder for unfinished work: after an interrupt the same command goes on "
+            "from there. It is removed in the end."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model on labelled images, and save it."""
+    refuse_existing(out, overwrite=overwrite)
+    check_writable(out)
+
+    from wordsight.features.checkpoint import remove_work  # noqa: PLC0415 - imports torch
+    from wordsight.persistence import save_model  # noqa: PLC0415
+    from wordsight.training import Settings, prepare, train  # noqa: PLC0415
+
+    settings = Settings(
+        image_size=image_size,
+        n_atoms=atoms,
+        n_patches=patches,
+        dictionary=dictionary,
+        encoder=encoder,
+        alpha=_alpha(alpha),
+        novelty=novelty,
+        gate=gate,
+        false_novel_rate=false_novel_rate,
+        calibration_fraction=calibration_fraction,
+        softmax_alpha=softmax_alpha,
+        random_state=random_state,
+        device=device,
+    )
+    with console.progress():
+        plan = prepare(
+            data,
+            words,
+            unseen=listed(unseen),
+            split=split,
+            on_missing=on_missing,
+            on_broken=on_broken,
+            settings=settings,
+        )
+    _say_plan(plan)
+    if work is not None:
+        console.set_resumable()
+    with console.progress():
+        model = train(plan, command=console.command_line(), work=work)
+    save_model(model, out, about=model.about_, overwrite=overwrite)
+    if work is not None:
+        remove_work(work)
+    console.print_line(str(out))
+    _say_done(out, data, float(model.about_["seconds"]))
+
+
+def _alpha(text: str) -> float | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise InputError(f"--alpha {text} was given; expected auto, or a number above 0")
+    return value
+
+
+def _say_plan(plan: "TrainingPlan") -> None:
+    """Say what will be done, what is left out, and how long it will take."""
+    settings = plan.settings
+    where = f"the {plan.split} split of" if plan.split else "all of"
+    console.say(f"Learning from {where} {plan.data_name}:")
+    for name, count in plan.left_out.items():
+        console.say(f"  left out: {count} images of {name}, which is to stay unseen")
+    for name in plan.without_vector:
+        console.say(f"  left out: {name}, which has no word vector")
+    console.say_broken([(one.name, one.reason) for one in plan.broken])
+    console.say(f"  {len(plan.class_counts)} seen classes: {', '.join(plan.class_counts)}")
+    console.say(
+        f"  {len(plan.unseen)} unseen classes, by name alone: {', '.join(plan.unseen)}"
+        if plan.unseen
+        else "  no unseen class; names can be added when predicting (--also)"
+    )
+    console.say(f"  {len(plan.dataset)} images of {settings.image_size} × {settings.image_size}")
+    console.say(
+        f"  features: {settings.n_atoms} atoms ({settings.dictionary}, {settings.encoder}) from "
+        f"{settings.n_patches} patches; map: alpha {settings.alpha}; novelty: {settings.novelty}, "
+        f"{settings.false_novel_rate:.0%} of seen images; gate: {settings.gate}; seed: "
+        f"{settings.random_state}"
+    )
+    seconds = plan.estimate_seconds()
+    if seconds > WORTH_SAYING:
+        console.say(f"This will take about {_duration(seconds)}.")
+
+
+def _say_done(out: Path, data: Path, seconds: float) -> None:
+    model, images = shlex.quote(str(out)), shlex.quote(str(data))
+    console.say(f"Trained in {_duration(seconds)}; the model is in {out}. Next:")
+    console.say(f"  wordsight evaluate {model} {images}")
+    console.say(f"  wordsight predict {model} some_folder/ --out predictions.csv")
+    console.say(f"  wordsight info {model}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < WORTH_SAYING:
+        return f"{seconds:.1f} seconds"
+    minutes = round(seconds / 60)
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,0 +1,52 @@
+"""``wordsight info``: what a model is."""
+
+import json
+from typing import Any
+
+from wordsight.cli import console
+from wordsight.cli.options import Debug, Json, ModelPath, Quiet
+
+__all__ = ["info"]
+
+
+def info(model: ModelPath, json_: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Print a model's classes, training and scores."""
+    from wordsight.persistence import load_model  # noqa: PLC0415 - imports torch
+
+    load_model(model)  # refuses one that is damaged
+    config: dict[str, Any] = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    if json_:
+        console.print_json(config)
+        return
+    about = config["about"]
+    counts = about.get("class_counts", {})
+    rows = [(name, "seen", str(counts.get(name, ""))) for name in config["seen"]]
+    rows += [(name, "unseen", "") for name in config["unseen"]]
+    console.print_table(None, ["class", "kind", "training images"], rows, right=1)
+    console.print_table(None, ["what", "value"], _facts(config))
+
+
+def _facts(config: dict[str, Any]) -> list[tuple[str, str]]:
+    about, parts = config["about"], config["parts"]
+    facts = [
+        ("made by", f"Wordsight {config['wordsight']}"),
+        ("features", _part(parts["features"]) + f", {config['n_features']} of them"),
+        ("map", _part(parts["mapping"])),
+        ("novelty", _part(parts["novelty"])),
+        ("gate", str(config["params"]["gate"])),
+        ("false novel rate", f"{config['params']['false_novel_rate']:g}"),
+        ("word vectors", f"{config['words']['source']}, {config['words']['n_words']} kept"),
+    ]
+    for name in ("data", "split", "n_images", "command", "seconds"):
+        if about.get(name) is not None:
+            facts.append((name.replace("_", " "), str(about[name])))
+    for name, count in about.get("left_out", {}).items():
+        facts.append(("left out", f"{count} images of {name}"))
+    for name, value in (about.get("scores") or {}).items():
+        if isinstance(value, float):
+            facts.append((name.replace("_", " "), f"{value:.3f}"))
+    return facts
+
+
+def _part(entry: dict[str, Any] | None) -> str:
+    return "given ready" if entry is None else str(entry["kind"])

@@ -1,0 +1,64 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from wordsight.cli import console
+
+__all__ = [
+    "DataPath",
+    "Debug",
+    "Device",
+    "Json",
+    "ModelPath",
+    "OnBroken",
+    "Overwrite",
+    "Quiet",
+    "WordsFile",
+    "names",
+]
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show where in the code an error comes from (also: WORDSIGHT_DEBUG=1).",
+        callback=console.set_debug,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Say nothing but results and errors.", callback=console.set_quiet
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+Device = Annotated[
+    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")
+]
+OnBroken = Annotated[
+    Literal["error", "skip"], typer.Option(help="What to do with an image that cannot be read.")
+]
+WordsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Word vectors: word2vec, GloVe, fastText .vec (plain or .gz) or .safetensors.",
+        show_default="the vocabulary in the package",
+    ),
+]
+ModelPath = Annotated[Path, typer.Argument(help="A model directory, made by: wordsight fit.")]
+DataPath = Annotated[
+    Path,
+    typer.Argument(
+        help="Labelled images: a folder of class folders, a parquet file or folder, a CIFAR binary "
+        "archive, a .npy or .npz file."
+    ),
+]
+
+
+def names(given: list[str] | None) -> list[str]:
+    """Split comma lists, which may also be given several times; spaces within a name stay."""
+    return [part.strip() for text in given or [] for part in text.split(",")]
