@@ -160,7 +160,10 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             factor = RidgeFactor(moments, max(self.alpha, 1e-6 * moments.mean_variance()))
         problem = _WhitenedProblem(X, torch.from_numpy(codes).to(device), factor, self.alpha)
         best = self._minimise(problem, problem.ridge_start(one_hot))
-        self.coef_, self.intercept_ = (part.astype(X.dtype) for part in problem.solution(best))
+        # in C order, as a saved model is read: a product's last bits depend on the layout
+        self.coef_, self.intercept_ = (
+            np.ascontiguousarray(part, dtype=X.dtype) for part in problem.solution(best)
+        )
         return self
 
     def _minimise(
