@@ -90,7 +90,28 @@ def count_operations(
     n_passes: int,
     n_factorisations: int,
 ) -> float:
-    """Count multiplications and additions, slower ones by the time they take."""
+    """Count multiplications and additions, slower ones by the time they take.
+
+    Parameters
+    ----------
+    n_images, n_classes : int
+        Images to learn from, and their classes.
+    image_size : int
+        Height and width in pixels.
+    n_atoms, n_patches : int
+        Atoms of the dictionary, and the patches it is learned from.
+    n_features : int
+        F.
+    n_passes : int
+        Passes over the patches.
+    n_factorisations : int
+        Cholesky factors of F × F.
+
+    Returns
+    -------
+    float
+        Operations.
+    """
     p = 3 * PATCH_SIZE**2
     per_image = max(image_size - PATCH_SIZE + 1, 1) ** 2
     F = float(n_features)

@@ -112,7 +112,17 @@ def seen_unseen_accuracy(
 ) -> tuple[float | None, float | None]:
     """Macro accuracy on images of seen and on images of unseen classes.
 
-    `y_pred` is over seen and unseen classes together. Either is None where no such image is there.
+    Parameters
+    ----------
+    y_true, y_pred : array of str, shape (n,)
+        `y_pred` is over seen and unseen classes together.
+    seen, unseen : array of str
+        The classes of either kind.
+
+    Returns
+    -------
+    tuple of (float or None)
+        Either is None where no such image is there.
     """
     true, predicted = _pair(y_true, y_pred)
     _is_unseen(true, seen, unseen)

@@ -131,6 +131,8 @@ class TrainingPlan:
         Classes left out because they have no word vector (``on_missing="skip"``).
     broken : tuple of BrokenImage
         Images left out because they cannot be read (``on_broken="skip"``).
+    class_counts : dict of str to int
+        Images of each class that are learned from.
     """
 
     model: CrossModalClassifier

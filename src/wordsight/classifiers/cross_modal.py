@@ -358,7 +358,24 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     def restore(
         self, class_words: ClassWords, *, n_features: int, n_calibration: int, variance: float
     ) -> Self:
-        """Put back what a saved model knew of its classes; its fitted parts are set already."""
+        """Put back what a saved model knew of its classes; its fitted parts are set already.
+
+        Parameters
+        ----------
+        class_words : ClassWords
+            Seen and unseen classes and their word vectors.
+        n_features : int
+            F.
+        n_calibration : int
+            Images that were held out to calibrate the novelty detector.
+        variance : float
+            σ² of the Gaussians around the words of unseen classes.
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+        """
         self.n_features_in_ = n_features
         self.n_calibration_ = n_calibration
         self.variance_ = variance

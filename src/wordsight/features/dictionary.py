@@ -95,6 +95,19 @@ def omp1(
     Minimises ``Σ ‖p − s d‖²`` over one atom d and one scalar s a patch by turns: the best atom has
     the largest ``|p · d|``, then s is that product; the best d for given s is the s-weighted sum
     of its patches, scaled to unit length.
+
+    Parameters
+    ----------
+    patches : Tensor, shape (n, p)
+    n_atoms : int
+    max_iter, tol : int, float
+        When to stop, as in `learn_dictionary`.
+    random_state : RandomState
+        Draws the first atoms and those that take the place of empty ones.
+
+    Returns
+    -------
+    Tensor, shape (n_atoms, p)
     """
     atoms = torch.from_numpy(random_state.standard_normal((n_atoms, patches.shape[1])))
     return _alternate(
@@ -117,7 +130,21 @@ def kmeans(
     tol: float,
     random_state: np.random.RandomState,
 ) -> torch.Tensor:
-    """Learn the centroids of Lloyd's algorithm, started from random patches."""
+    """Learn the centroids of Lloyd's algorithm, started from random patches.
+
+    Parameters
+    ----------
+    patches : Tensor, shape (n, p)
+    n_atoms : int
+    max_iter, tol : int, float
+        When to stop, as in `learn_dictionary`.
+    random_state : RandomState
+        Draws the first centroids and those that take the place of empty ones.
+
+    Returns
+    -------
+    Tensor, shape (n_atoms, p)
+    """
     chosen = torch.from_numpy(random_state.choice(len(patches), n_atoms, replace=False))
     return _alternate(
         patches,
