@@ -1,0 +1,1 @@
+"""Measurements: ``python -m benchmarks`` compares parts of the library with what they replace."""
