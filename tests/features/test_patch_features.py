@@ -58,7 +58,8 @@ class Streamed:
             yield Batch(rows, self.images[rows])
 
     def select(self, rows: NDArray[np.int64]) -> "Streamed":
-        return Streamed(self.images[rows], self.size)
+        skip = frozenset(place for place, row in enumerate(rows.tolist()) if row in self.skip)
+        return Streamed(self.images[rows], self.size, skip)
 
 
 # statistics
@@ -158,6 +159,12 @@ def test_rows_of_skipped_images_are_left_out() -> None:
 def test_a_set_of_which_every_image_is_skipped() -> None:
     with pytest.raises(InputError, match="0 patches were given for 7 atoms"):
         small().fit(Streamed(IMAGES, 20, frozenset(range(70))))
+
+
+def test_a_set_that_skips_images_keeps_no_unfinished_work(tmp_path: Path) -> None:
+    # files of whole blocks of images could not tell which images they hold
+    with pytest.raises(InputError, match="cannot be read were skipped"):
+        small().fit_transform(Streamed(IMAGES, 20, frozenset({3})), work=tmp_path / "work")
 
 
 def test_stream_yields_what_transform_returns() -> None:

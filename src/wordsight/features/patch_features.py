@@ -228,9 +228,14 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         saved = filled
         rest = np.arange(filled, len(images))
         some = images[rest] if isinstance(images, np.ndarray) else images.select(rest)
-        for _rows, block in self._pooled(some):
+        for rows, block in self._pooled(some):
             features[filled : filled + len(block)] = block
             filled += len(block)
+            if filled - len(images) + len(rest) != rows[-1] + 1:
+                raise InputError(
+                    "images that cannot be read were skipped, and then unfinished work cannot be "
+                    "kept; leave these images out of the set, or give no work folder"
+                )
             while filled - saved >= ROWS:
                 checkpoint.save_block(saved // ROWS, features[saved : saved + ROWS])
                 saved += ROWS
