@@ -20,6 +20,7 @@ from wordsight.mapping.alpha import (
     draw_held_out,
     group_rows,
     score,
+    squared_error,
 )
 
 
@@ -153,3 +154,17 @@ def test_the_nearest_word_counts_and_not_the_largest_product() -> None:
         np.array([[1.0, 1.0], [5.0, 5.0]]), np.empty(0, np.int64), np.array([0, 0]), 1
     )
     assert score(np.array([[1.0, 1.0]]), np.array([0]), classes, 0) == 1.0
+
+
+def test_squared_error_is_that_of_classes_trained_on() -> None:
+    mapped = np.array([[1.0, 0.0], [0.0, 3.0], [50.0, 50.0]])
+    Y = np.zeros((3, 2))
+    assert squared_error(mapped, Y, np.array([False, False, True])) == (1.0 + 9.0) / 4
+    assert squared_error(mapped, Y, np.ones(3, dtype=bool)) == 0.0
+
+
+def test_the_second_number_decides_among_equal_first_ones() -> None:
+    tried = climb(lambda alpha: (0.75, tent(-6)(alpha)), 1.0)
+    assert best_of(tried) == pytest.approx(GRID_STEP**-6)
+    tried = climb(lambda alpha: (tent(1)(alpha), tent(-6)(alpha)), 1.0)
+    assert best_of(tried) == pytest.approx(GRID_STEP)

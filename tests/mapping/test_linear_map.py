@@ -148,6 +148,18 @@ def test_chosen_alpha_scales_with_the_features() -> None:
     np.testing.assert_allclose(other.predict(100 * X), one.predict(X), rtol=1e-6, atol=1e-9)
 
 
+def test_where_classes_are_easy_the_squared_error_decides() -> None:
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(6, 4))
+    codes = np.arange(300) % 6
+    X = W[codes] @ rng.normal(size=(4, 8)) + 0.1 * rng.normal(size=(300, 8))
+    model = LinearMap(random_state=0).fit(X, W[codes])
+    # a ridge term of a thousand variances tells these classes apart as well, and maps each image
+    # to the same point but for a thousandth
+    spread = model.predict(X).std(0) / W[codes].std(0)
+    assert spread.min() > 0.9
+
+
 def test_much_noise_asks_for_more_ridge() -> None:
     rng = np.random.default_rng(0)
     W = rng.normal(size=(6, 5))

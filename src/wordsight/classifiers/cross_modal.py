@@ -196,9 +196,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         seen, codes = np.unique(labels, return_inverse=True)
         unseen = list(map(str, self.unseen))
         _check_classes(seen, unseen)
-        held_out = self._draw_held_out(codes)
         words = WordVectors.coerce(self.words)
         self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
+        held_out = self._draw_held_out(codes)
         features = self._learn_features(X, labels, work)
         self._learn_recognition(features, labels, codes, held_out)
         self.about_: dict[str, Any] = {}

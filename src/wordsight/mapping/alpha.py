@@ -8,12 +8,23 @@ some images are held out, and in turn some classes are left out of training as i
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HeldOutClasses", "best_of", "climb", "draw_held_out", "group_rows", "score"]
+__all__ = [
+    "HeldOutClasses",
+    "best_of",
+    "climb",
+    "draw_held_out",
+    "group_rows",
+    "score",
+    "squared_error",
+]
+
+_Score = TypeVar("_Score", float, tuple[float, float])
+"""A number, or two of which the second decides where the first are equal."""
 
 GRID_STEP = math.sqrt(10.0)
 GRID_START = -4
@@ -123,7 +134,17 @@ def score(
     return float(np.mean(accuracies)) if accuracies else 0.0
 
 
-def climb(evaluate: Callable[[float], float], unit: float) -> dict[float, float]:
+def squared_error(mapped: NDArray[Any], Y: NDArray[Any], left_out: NDArray[np.bool_]) -> float:
+    """Return the mean squared error, a coordinate, over rows of classes that were not left out.
+
+    It decides among ridge terms that tell classes apart equally well. Where classes are easy, all
+    do, up to ones that map every image to nearly the same point.
+    """
+    kept = ~left_out
+    return float(((mapped[kept] - Y[kept]) ** 2).mean()) if kept.any() else 0.0
+
+
+def climb(evaluate: Callable[[float], _Score], unit: float) -> dict[float, _Score]:
     """Walk along a geometric grid for as long as the score rises.
 
     The score rises to one broad top and falls, so that three or four evaluations find it; each
@@ -138,12 +159,12 @@ def climb(evaluate: Callable[[float], float], unit: float) -> dict[float, float]
 
     Returns
     -------
-    dict of float to float
+    dict of float to score
         Ridge terms tried and their scores.
     """
-    scores: dict[int, float] = {}
+    scores: dict[int, _Score] = {}
 
-    def at(step: int) -> float:
+    def at(step: int) -> _Score:
         if step not in scores:
             scores[step] = evaluate(unit * GRID_STEP**step)
         return scores[step]
@@ -157,7 +178,7 @@ def climb(evaluate: Callable[[float], float], unit: float) -> dict[float, float]
     return {unit * GRID_STEP**step: value for step, value in scores.items()}
 
 
-def best_of(scores: dict[float, float]) -> float:
+def best_of(scores: dict[float, _Score]) -> float:
     """Return the ridge term with the best score, the largest of those that share it."""
     top = max(scores.values())
     return max(alpha for alpha, value in scores.items() if value == top)

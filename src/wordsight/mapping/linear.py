@@ -34,6 +34,7 @@ from wordsight.mapping.alpha import (
     draw_held_out,
     group_rows,
     score,
+    squared_error,
 )
 from wordsight.mapping.base import HeldOutFit
 from wordsight.progress import report
@@ -116,7 +117,8 @@ class LinearMap(
     alpha_ : float
         The ridge term used.
     alpha_scores_ : dict of float to float
-        With ``"auto"``: what each ridge term tried scored, from 0 to 1.
+        With ``"auto"``: what each ridge term tried scored, from 0 to 1; where targets are no class
+        vectors, minus the squared error. Equal scores are decided by the squared error.
 
     Examples
     --------
@@ -242,9 +244,7 @@ class LinearMap(
         self.flat_ = Y.ndim == 1
         return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
 
-    def _fit(
-        self, X: NDArray[Any], Y: NDArray[Any], held_out: NDArray[np.bool_]
-    ) -> RidgeFactor:
+    def _fit(self, X: NDArray[Any], Y: NDArray[Any], held_out: NDArray[np.bool_]) -> RidgeFactor:
         """Fit on all rows, choosing the ridge term on the held-out ones; return the factor."""
         random_state = check_random_state(self.random_state)
         classes = group_rows(Y, self.n_class_folds, random_state)
@@ -273,7 +273,7 @@ class LinearMap(
         if not trial.held_out.any():
             return DEFAULT_ALPHA * unit, {}
         scores = climb(trial.score, unit)
-        return best_of(scores), scores
+        return best_of(scores), {alpha: first for alpha, (first, _second) in scores.items()}
 
     @property
     def _n_features_out(self) -> int:
@@ -309,9 +309,7 @@ class _Sums:
         report("summing the statistics of the features", self._done, len(self._X))
 
 
-def _leverage(
-    X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor
-) -> NDArray[np.float64]:
+def _leverage(X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor) -> NDArray[np.float64]:
     """Return hᵢᵢ = 1/n + (xᵢ − x̄)ᵀ (n C + n alpha I)⁻¹ (xᵢ − x̄) of some rows, below 1."""
     leverage = np.empty(len(rows))
     for cut in blocks(len(rows), 512):
@@ -324,7 +322,8 @@ def _leverage(
 
 def _solution(moments: Moments, factor: RidgeFactor, dtype: Any) -> Solution:
     coef, intercept = ridge(moments, factor)
-    return coef.astype(dtype), intercept.astype(dtype)
+    # in C order, as a saved model is read: a product's last bits depend on the layout
+    return np.ascontiguousarray(coef, dtype=dtype), intercept.astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -338,23 +337,29 @@ class _Trial:
     held_out: NDArray[np.bool_]
     classes: HeldOutClasses | None
 
-    def score(self, alpha: float) -> float:
-        """Score a ridge term, averaged over the folds of classes left out in turn."""
+    def score(self, alpha: float) -> tuple[float, float]:
+        """Score a ridge term, averaged over the folds of classes left out in turn.
+
+        The second number, the squared error, decides where the first are equal.
+        """
         scores = []
         for fold, part in enumerate(self.parts):
             moments = self.total if len(self.parts) == 1 else without(self.total, part)
             try:
                 scores.append(self._score_fold(fold, moments, alpha))
             except WordsightError:  # singular in this precision: no candidate
-                return -np.inf
+                return -np.inf, -np.inf
             report(f"trying the ridge term {alpha:.2g}", fold + 1, len(self.parts))
-        return float(np.mean(scores))
+        first, second = np.mean(scores, axis=0).tolist()
+        return first, second
 
-    def _score_fold(self, fold: int, moments: Moments, alpha: float) -> float:
+    def _score_fold(self, fold: int, moments: Moments, alpha: float) -> tuple[float, float]:
         # choosing among broad tops needs no double precision; small systems cost nothing anyway
         dtype = torch.float32 if len(moments.sum_x) > SMALL else torch.float64
         coef, intercept = _solution(moments, RidgeFactor(moments, alpha, dtype), self.X.dtype)
-        mapped = self.X[self.held_out] @ coef.T + intercept
+        mapped, Y = self.X[self.held_out] @ coef.T + intercept, self.Y[self.held_out]
         if self.classes is None:
-            return -float(((mapped - self.Y[self.held_out]) ** 2).mean())
-        return score(mapped, self.classes.codes[self.held_out], self.classes, fold)
+            return -squared_error(mapped, Y, np.zeros(len(Y), dtype=bool)), 0.0
+        codes = self.classes.codes[self.held_out]
+        left_out = (self.classes.fold_of_class[codes] == fold) & (len(self.parts) > 1)
+        return score(mapped, codes, self.classes, fold), -squared_error(mapped, Y, left_out)
