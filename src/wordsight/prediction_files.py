@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from wordsight.exceptions import InputError
 from wordsight.prediction import Prediction
@@ -82,10 +82,24 @@ def json_line(prediction: Prediction) -> str:
     return json.dumps(as_dict(prediction), ensure_ascii=False, allow_nan=False)
 
 
+class _UnixLines:
+    r"""Ends rows in ``\n`` alone.
+
+    The writer must take ``\r\n`` for its line end all the same, or it would leave a ``\r`` within
+    a name without the quotes that readers need.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
 @contextmanager
 def _csv(path: Path) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_UnixLines(file))
         writer.writerow(_FIELDS)
 
         def write(one: Prediction) -> None:

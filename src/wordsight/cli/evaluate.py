@@ -104,9 +104,9 @@ def _print(found: "Evaluation") -> None:
         ("unseen, among all classes", found["unseen_accuracy"], chance["all"]),
         ("harmonic mean of these two", found["harmonic_mean"], chance["all"]),
         ("all, among all classes", found["overall_accuracy"], chance["all"]),
-        ("area under the seen–unseen curve", found["ausuc"], None),
+        ("area under the seen–unseen curve (AUSUC)", found["ausuc"], None),
         ("unseen, at 70 % seen", found["unseen_at_70_seen"], None),
-        ("novelty, area under the ROC curve", found["novelty_auroc"], 0.5),
+        ("novelty, area under the ROC curve (AUROC)", found["novelty_auroc"], 0.5),
         ("seen images called novel", found["seen_called_novel"], None),
     ]
     console.print_table(

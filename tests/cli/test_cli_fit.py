@@ -1,0 +1,182 @@
+"""``wordsight fit``: what it says, what it leaves out, what the model then is."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.runs import SEEN, SMALL, UNSEEN, Runner, check_failed, contents
+from wordsight import CrossModalClassifier, PatchFeatures, load_model, open_dataset
+from wordsight.data.scenes import make_scenes
+from wordsight.mapping.linear import LinearMap
+from wordsight.novelty.gaussian import GaussianNovelty
+
+
+def config_of(model: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def test_it_says_what_it_does(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    out = tmp_path / "model"
+    arguments = ("--unseen", "red circle, gold star", "--unseen", "zebra", "--out", out, *SMALL)
+    done = run("fit", scenes, *arguments)
+    assert (done.code, done.out) == (0, f"{out}\n")
+    assert contents(tmp_path) == {
+        "model", "model/config.json", "model/model.safetensors", "model/README.md",
+    }  # fmt: skip
+    for said in (
+        "the train split of scenes",
+        "left out: 20 images of red circle",
+        "left out: 20 images of gold star",
+        "4 seen classes: blue circle, blue star, gold circle, red star",
+        "3 unseen classes, by name alone: red circle, gold star, zebra",
+        "80 images of 16 × 16",
+        "20 atoms",
+        "Trained in",
+        f"wordsight evaluate {out} {scenes}",
+        f"wordsight predict {out}",
+    ):
+        assert said in done.err
+    assert "will take" not in done.err  # far less than a minute
+    config = config_of(out)
+    assert config["seen"] == list(SEEN)
+    assert config["unseen"] == [*UNSEEN, "zebra"]
+    about = config["about"]
+    assert about["data"] == "scenes"
+    assert about["left_out"] == {"red circle": 20, "gold star": 20}
+    assert about["class_counts"] == dict.fromkeys(SEEN, 20)
+    assert about["n_images"] == 80
+    assert 0 < about["seconds"] < 60
+    # nothing says where on this machine it was made
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert str(tmp_path) not in json.dumps(config) + card
+    assert "wordsight fit scenes --unseen 'red circle, gold star'" in card
+
+
+def test_the_model_is_that_of_the_python_names(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    """Every option, given to the estimators by hand, gives the same predictions bit for bit."""
+    out = tmp_path / "model"
+    done = run(
+        "fit", scenes, "--out", out, "--unseen", ",".join(UNSEEN), "--split", "train",
+        "--image-size", "16", "--n-atoms", "12", "--n-patches", "1500", "--dictionary", "kmeans",
+        "--encoder", "triangle", "--alpha", "0.5", "--novelty", "per-class",
+        "--gate", "probability", "--false-novel-rate", "0.3", "--calibration-fraction", "0.2",
+        "--softmax-alpha", "0.01", "--on-missing", "compose", "--on-broken", "error",
+        "--seed", "3", "--device", "cpu",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    from wordsight import SoftmaxClassifier  # noqa: PLC0415
+
+    expected = CrossModalClassifier(
+        None,
+        UNSEEN,
+        features=PatchFeatures(
+            12, n_patches=1500, dictionary="kmeans", encoder="triangle", image_size=16,
+            random_state=3,
+        ),
+        mapping=LinearMap(0.5, random_state=3),
+        novelty=GaussianNovelty(rule="per_class", false_novel_rate=0.3),
+        seen_classifier=SoftmaxClassifier(0.01),
+        gate="probability",
+        false_novel_rate=0.3,
+        calibration_fraction=0.2,
+        random_state=3,
+    ).fit(open_dataset(scenes, split="train").only_classes(SEEN))  # fmt: skip
+    images, _ = make_scenes(5, [*SEEN, *UNSEEN], image_size=(16, 16), split="test")
+    np.testing.assert_array_equal(
+        load_model(out).predict_proba(images), expected.predict_proba(images)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "kind"),
+    [
+        (("--novelty", "loop"), ("parts", "novelty", "kind"), "LocalOutlierProbability"),
+        (("--novelty", "gaussian"), ("parts", "novelty", "params", "rule"), "mixture"),
+        (("--dictionary", "random"), ("parts", "features", "params", "dictionary"), "random"),
+        (("--random-state", "5"), ("params", "random_state"), 5),
+        (("--split", "test", "--calibration-fraction", "0.4"), ("about", "n_images"), 30),
+    ],
+)
+def test_other_choices(
+    scenes: Path, tmp_path: Path, run: Runner, options: tuple[str, ...], where: Any, kind: object
+) -> None:
+    out = tmp_path / "model"
+    done = run("fit", scenes, "--out", out, *SMALL, *options)
+    assert done.code == 0, done.err
+    value: Any = config_of(out)
+    for key in where:
+        value = value[key]
+    assert value == kind
+
+
+def test_data_without_splits_are_taken_whole(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    out = tmp_path / "model"
+    done = run("fit", scenes / "train", "--out", out, *SMALL)
+    assert done.code == 0
+    assert "all of train" in done.err
+    assert "no unseen class" in done.err
+    assert config_of(out)["about"]["split"] is None
+
+
+def test_words_of_a_file(scenes: Path, tmp_path: Path, class_words: Path, run: Runner) -> None:
+    out = tmp_path / "model"
+    done = run("fit", scenes, "--words", class_words, "--unseen", "zebra", "--out", out, *SMALL)
+    assert done.code == 0, done.err
+    assert load_model(out).word_vectors_.shape == (7, 3)
+    assert config_of(out)["words"]["source"] == "words.txt"
+
+
+def test_classes_without_a_vector_are_left_out(
+    scenes: Path, tmp_path: Path, class_words: Path, run: Runner
+) -> None:
+    words = class_words.read_text(encoding="utf-8").replace("7 3", "9 3")
+    class_words.write_text(words + "red_circle 1 2 0\nred_star 2 1 0\n", encoding="utf-8")
+    out = tmp_path / "model"
+    arguments = ("--words", class_words, "--on-missing", "skip", "--unseen", "zebra,okapi")
+    done = run("fit", scenes, *arguments, "--out", out, *SMALL, "--calibration-fraction", "0.2")
+    assert done.code == 0, done.err
+    for name in ("blue circle", "blue star", "gold circle", "gold star", "okapi"):
+        assert f"left out: {name}, which has no word vector" in done.err
+    assert config_of(out)["seen"] == ["red circle", "red star"]
+    assert config_of(out)["unseen"] == ["zebra"]
+
+
+def test_an_output_is_replaced_when_asked(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "old").write_text("old", encoding="utf-8")
+    arguments = ("fit", scenes, "--out", out, *SMALL)
+    check_failed(run(*arguments), 2, "exists already", "--overwrite")
+    assert contents(tmp_path) == {"model", "model/old"}
+    assert run(*arguments, "--overwrite").code == 0
+    assert "model/old" not in contents(tmp_path)
+
+
+def test_broken_images(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(scenes / "train", data)
+    for number in range(12):
+        (data / "red star" / f"{number:05d}.png").write_bytes(b"no picture")
+    out = tmp_path / "model"
+    arguments = ("fit", data, "--out", out, *SMALL)
+    check_failed(run(*arguments), 1, "red star/00000.png", "--on-broken skip")
+    assert not out.exists()
+    done = run(*arguments, "--on-broken", "skip")
+    assert done.code == 0, done.err
+    assert "12 images cannot be read" in done.err
+    named = [line for line in done.err.splitlines() if "red star/000" in line]
+    assert len(named) == 10
+    assert "and 2 more" in done.err
+    assert config_of(out)["about"]["class_counts"]["red star"] == 8
+    assert config_of(out)["about"]["n_images"] == 108
+
+
+def test_work_is_removed_in_the_end(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    done = run("fit", scenes, "--out", tmp_path / "model", *SMALL, "--work", tmp_path / "work")
+    assert done.code == 0, done.err
+    assert {path.name for path in tmp_path.iterdir()} == {"model"}
