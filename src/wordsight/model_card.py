@@ -70,8 +70,8 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         f"- Word vectors: {config['words']['source']}.",
         f"- Map: {mapping['kind']}, ridge term {mapping['fitted']['alpha_']:.3g}.",
         f"- Novelty: {novelty['kind']}, threshold set on {config['n_calibration']} held-out seen "
-        f"images so that about {config['params']['false_novel_rate']:.0%} of seen images are "
-        f"called novel; gate: {config['params']['gate']}.",
+        f"images so that about {100 * config['params']['false_novel_rate']:.3g} % of seen images "
+        f"are called novel; gate: {config['params']['gate']}.",
     ]
     if "seconds" in about:
         lines.append(f"- Time: {about['seconds']:.0f} s.")
@@ -89,11 +89,12 @@ def _scores(about: Mapping[str, Any]) -> str:
         for name, value in scores.items()
         if isinstance(value, float)
     ]
+    count, where = scores.get("n_images", "the"), about.get("scored_on", "not named")
     return "\n".join(
         [
             "## Numbers",
             "",
-            f"On {scores['n_images']} test images ({about.get('scored_on', 'not named')}):",
+            f"On {count} test images ({where}):",
             "",
             "| score | value |",
             "|---|---|",

@@ -8,7 +8,6 @@ loaded predicts bit for bit the same.
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from sklearn.base import BaseEstimator
 
 from wordsight import __version__
 from wordsight.classifiers.class_words import ClassWords
 from wordsight.classifiers.cross_modal import CrossModalClassifier
-from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.classifiers.word_gaussian import WordGaussians
+from wordsight.compute import resolve_device
 from wordsight.exceptions import DataError, InputError
-from wordsight.features.patch_features import PatchFeatures
-from wordsight.mapping.linear import LinearMap
 from wordsight.model_card import model_card
-from wordsight.novelty.gaussian import GaussianNovelty
-from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.model_parts import (
+    PARTS,
+    StoredPart,
+    check_part,
+    finite_number,
+    labels_of,
+    plain,
+    whole_number,
+)
 from wordsight.storage import atomic_directory
 from wordsight.words.vectors import WordVectors
 
@@ -38,68 +42,8 @@ FORMAT_VERSION = 1
 KEPT_WORDS = 20_000
 """Words of a large table that are kept for naming classes later; the most frequent come first."""
 
-Shapes = dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """How a part is stored: its learned arrays with the names of their sizes, and its scalars.
-
-    Sizes of one name must agree over the whole model: F features, d dimensions of the word space,
-    C seen classes; a name of another letter holds within its part.
-    """
-
-    make: Callable[[], BaseEstimator]
-    arrays: Shapes
-    scalars: tuple[str, ...]
-
-
-_PARTS: dict[str, dict[str, _Part]] = {
-    "features": {
-        "PatchFeatures": _Part(
-            PatchFeatures,
-            {
-                "dictionary_": ("k", "p"),
-                "patch_mean_": ("p",),
-                "whitener_": ("p", "p"),
-                "mean_": ("F",),
-                "scale_": ("F",),
-            },
-            ("image_size_",),
-        )
-    },
-    "mapping": {
-        "LinearMap": _Part(
-            LinearMap, {"coef_": ("d", "F"), "intercept_": ("d",)}, ("alpha_", "flat_")
-        )
-    },
-    "novelty": {
-        "GaussianNovelty": _Part(
-            GaussianNovelty,
-            {
-                "centers_": ("C", "d"),
-                "variances_": ("C",),
-                "priors_": ("C",),
-                "log_thresholds_": ("C",),
-            },
-            ("offset_",),
-        ),
-        "LocalOutlierProbability": _Part(
-            LocalOutlierProbability,
-            {
-                "training_points_": ("n", "d"),
-                "training_pdist_": ("n",),
-                "training_novelty_proba_": ("n",),
-            },
-            ("offset_", "spread_"),
-        ),
-    },
-    "seen_classifier": {
-        "SoftmaxClassifier": _Part(
-            SoftmaxClassifier, {"coef_": ("C", "F"), "intercept_": ("C",)}, ("n_iter_", "loss_")
-        )
-    },
-}
+_UNFIT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError)
+"""What comes of putting together a model from values that do not belong together."""
 
 
 def save_model(
@@ -138,15 +82,15 @@ def save_model(
     if not hasattr(model, "seen_classifier_"):
         raise InputError("the model is not fitted; call fit before save_model")
     config, tensors = _pack(model, dict(about or {}))
+    text, card = _texts(config)
     with atomic_directory(path, overwrite=overwrite) as directory:
         try:
             save_file(tensors, directory / "model.safetensors", metadata={"format": FORMAT})
         except SafetensorError as error:
             # a full disk comes as one of these, and whoever writes files expects an OSError
             raise OSError(str(error)) from error
-        text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
-        (directory / "config.json").write_text(text + "\n", encoding="utf-8")
-        (directory / "README.md").write_text(model_card(config), encoding="utf-8")
+        (directory / "config.json").write_bytes(text)
+        (directory / "README.md").write_bytes(card)
     return Path(path)
 
 
@@ -176,15 +120,18 @@ def load_model(
         It holds no model, one of another version, or one that is truncated or damaged.
     """
     directory = Path(path)
+    resolve_device(device)
     config = _read_config(directory)
     tensors = _read_tensors(directory)
     try:
         model = _unpack(config, tensors, directory)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        _try_out(model)
+    except _UNFIT as error:
         if isinstance(error, DataError):
             raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
-            f"{directory} is damaged or was changed by hand ({error}); save the model again"
+            f"{directory} is damaged or was changed by hand ({reason}); save the model again"
         ) from error
     if device is not None:
         computing: tuple[Any, ...] = (model.features_, model.mapping_, model.seen_classifier_)
@@ -196,12 +143,24 @@ def load_model(
     return model
 
 
+def _texts(config: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return ``config.json`` and ``README.md``."""
+    try:
+        text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return text.encode(), model_card(config).encode()
+    except _UNFIT as error:
+        raise InputError(
+            f"the model cannot be described ({error}); class names are to be texts or numbers, and "
+            "about= finite JSON values as save_model lists them"
+        ) from error
+
+
 def _pack(
     model: CrossModalClassifier, about: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     tensors: dict[str, NDArray[Any]] = {}
     parts: dict[str, Any] = {}
-    for role, kinds in _PARTS.items():
+    for role, kinds in PARTS.items():
         part = getattr(model, f"{role}_")
         if part is None:  # ready features
             parts[role] = None
@@ -218,9 +177,18 @@ def _pack(
                 tensors[f"{role}.{name}"] = np.ascontiguousarray(getattr(part, name))
         parts[role] = {
             "kind": kind,
-            "params": {name: _plain(value) for name, value in part.get_params().items()},
-            "fitted": {name: _plain(getattr(part, name)) for name in stored.scalars},
+            # where it was trained is no property of the model
+            "params": {
+                name: plain(value) for name, value in part.get_params().items() if name != "device"
+            },
+            "fitted": {name: plain(getattr(part, name)) for name in stored.scalars},
         }
+    unseen_classifier = model.unseen_classifier
+    if not (unseen_classifier is None or type(unseen_classifier) is WordGaussians):
+        raise InputError(
+            f"unseen_classifier is a {type(unseen_classifier).__name__}, which cannot be saved; a "
+            "saved model's is None or a WordGaussians"
+        )
     tensors["words.seen"] = np.ascontiguousarray(model._class_words.seen_vectors)
     tensors["words.unseen"] = np.ascontiguousarray(model._class_words.unseen_vectors)
     words = _pack_words(model.words_, tensors)
@@ -234,8 +202,9 @@ def _pack(
         "n_features": int(model.n_features_in_),
         "n_calibration": model.n_calibration_,
         "variance": model.variance_,
-        "params": {name: _plain(getattr(model, name)) for name in own},
+        "params": {name: plain(getattr(model, name)) for name in own},
         "parts": parts,
+        "unseen_classifier": unseen_classifier and {"variance": plain(unseen_classifier.variance)},
         "words": words,
         "about": about,
     }
@@ -252,20 +221,17 @@ def _pack_words(words: WordVectors, tensors: dict[str, NDArray[Any]]) -> dict[st
     return {"kept": "table", "source": words.source, "n_words": len(kept)}
 
 
-def _plain(value: Any) -> Any:
-    """Return a parameter as JSON knows it; a generator's state is not kept."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else None
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _read_config(directory: Path) -> dict[str, Any]:
     if not directory.exists():
         raise InputError(f"there is no model at {directory}; make one with: wordsight fit")
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(
+            (directory / "config.json").read_text(encoding="utf-8"), parse_constant=_refuse_constant
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{directory} holds no Wordsight model: its config.json is missing or unreadable; "
@@ -294,6 +260,12 @@ def _read_tensors(directory: Path) -> dict[str, NDArray[Any]]:
             "model again"
         ) from error
     for name, values in tensors.items():
+        expected = (np.uint8,) if name == "words.names" else (np.float32, np.float64)
+        if values.dtype not in expected:
+            raise DataError(
+                f"{directory}/model.safetensors holds {name} as {values.dtype}, which no model "
+                "has; copy or save the model again"
+            )
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise DataError(
                 f"{directory}/model.safetensors has NaN or infinity in {name}; save the model again"
@@ -304,11 +276,8 @@ def _read_tensors(directory: Path) -> dict[str, NDArray[Any]]:
 def _unpack(
     config: dict[str, Any], tensors: dict[str, NDArray[Any]], directory: Path
 ) -> CrossModalClassifier:
-    sizes = {
-        "F": int(config["n_features"]),
-        "C": len(config["seen"]),
-        "u": len(config["unseen"]),
-    }
+    seen, unseen = labels_of(config["seen"]), _unseen_of(config)
+    sizes = {"F": whole_number(config["n_features"]), "C": len(seen), "u": len(unseen)}
 
     def take(name: str, shape: tuple[str, ...]) -> NDArray[Any]:
         values = tensors[name]
@@ -325,32 +294,52 @@ def _unpack(
 
     seen_vectors = take("words.seen", ("C", "d"))
     unseen_vectors = take("words.unseen", ("u", "d"))
-    model = CrossModalClassifier(**config["params"])
-    for role, kinds in _PARTS.items():
+    model = CrossModalClassifier(unseen=tuple(unseen.tolist()), **config["params"])
+    model._check_parameters()
+    if config.get("unseen_classifier") is not None:
+        model.unseen_classifier = WordGaussians(**config["unseen_classifier"])
+    for role, kinds in PARTS.items():
         entry = config["parts"][role]
         setattr(
             model, f"{role}_", None if entry is None else _unpack_part(role, entry, kinds, take)
         )
-    seen = np.array(config["seen"])
-    unseen = np.array(config["unseen"], dtype=np.str_)
     for role in ("novelty_", "seen_classifier_"):
         getattr(model, role).classes_ = seen
+    words = _unpack_words(config["words"], take)
+    if words.dimension != sizes["d"]:
+        raise ValueError(f"words of {words.dimension} dimensions, and a model of {sizes['d']}")
     model.restore(
-        ClassWords(
-            _unpack_words(config["words"], take), seen, unseen, seen_vectors, unseen_vectors
-        ),
+        ClassWords(words, seen, unseen, seen_vectors, unseen_vectors),
         n_features=sizes["F"],
-        n_calibration=int(config["n_calibration"]),
-        variance=float(config["variance"]),
+        n_calibration=whole_number(config["n_calibration"]),
+        variance=finite_number(config["variance"]),
     )
     model.about_ = dict(config["about"])
     return model
 
 
+def _unseen_of(config: dict[str, Any]) -> NDArray[np.str_]:
+    names = config["unseen"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("the unseen classes are no list of names")
+    if len({*names, *map(str, config["seen"])}) < len(names) + len(config["seen"]):
+        raise ValueError("a class is named twice")
+    return np.array(names, dtype=np.str_)
+
+
+def _try_out(model: CrossModalClassifier) -> None:
+    """Recognise one row of zeros, so that what does not fit together is found at once."""
+    with np.errstate(all="ignore"):
+        X = np.zeros((1, model.n_features_in_), dtype=np.float32)
+        found = model._recognise_features(X)
+    if not (np.isfinite(found.mapped).all() and np.isfinite(found.proba).all()):
+        raise ValueError("its numbers are too large to compute with")
+
+
 def _unpack_part(
     role: str,
     entry: Mapping[str, Any],
-    kinds: Mapping[str, _Part],
+    kinds: Mapping[str, StoredPart],
     take: Callable[[str, tuple[str, ...]], NDArray[Any]],
 ) -> Any:
     stored = kinds[entry["kind"]]
@@ -360,17 +349,13 @@ def _unpack_part(
         if name == "log_thresholds_" and part.rule != "per_class":
             continue
         setattr(part, name, take(f"{role}.{name}", shape))
-    for name in stored.scalars:
-        setattr(part, name, _tupled(entry["fitted"][name]))
+    for name, read in stored.scalars.items():
+        setattr(part, name, read(entry["fitted"][name]))
     if role == "novelty":
         part.n_features_in_ = take("words.seen", ("C", "d")).shape[1]
     elif role != "features":
         part.n_features_in_ = part.coef_.shape[1]
-    elif part.n_features_out_ != part.mean_.shape[0]:
-        raise DataError(
-            f"the encoder makes {part.n_features_out_} features, and the model has "
-            f"{part.mean_.shape[0]}; save the model again"
-        )
+    check_part(part)
     return part
 
 

@@ -1,0 +1,178 @@
+"""What of each part of a model is stored, and how stored values are checked as they are read."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.features.patch_features import PatchFeatures
+from wordsight.features.patches import check_patch_fits
+from wordsight.mapping.linear import LinearMap
+from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.loop import LocalOutlierProbability
+
+__all__ = [
+    "PARTS",
+    "StoredPart",
+    "check_part",
+    "finite_number",
+    "labels_of",
+    "plain",
+    "whole_number",
+]
+
+_LONGEST_SIDE = 10_000
+
+
+def finite_number(value: Any) -> float:
+    """Return a stored number as a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} stands where a number is expected")
+    return float(value)
+
+
+def whole_number(value: Any) -> int:
+    """Return a stored number that counts something."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} stands where a whole number is expected")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} stands where true or false is expected")
+    return value
+
+
+def _image_size(value: Any) -> tuple[int, int]:
+    height, width = map(whole_number, value)
+    if not (1 <= height <= _LONGEST_SIDE and 1 <= width <= _LONGEST_SIDE):
+        raise ValueError(f"images of {height} × {width} pixels are no images")
+    return height, width
+
+
+def labels_of(values: Any) -> NDArray[Any]:
+    """Return stored labels: sorted, all different, and of one kind."""
+    if not isinstance(values, list) or len({type(value) for value in values}) != 1:
+        raise ValueError("the classes are no list of names")
+    labels = np.array(values)
+    if labels.ndim != 1 or labels.dtype.kind not in "Uifb":
+        raise ValueError("the classes are no list of names")
+    if not np.array_equal(np.unique(labels), labels):
+        raise ValueError("the classes are not sorted and different from one another")
+    return labels
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter as JSON knows it; a generator's state is not kept."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else None
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """How a part is stored: its learned arrays with the names of their sizes, and its scalars.
+
+    Sizes of one name must agree over the whole model: F features, d dimensions of the word space,
+    C seen classes; a name of another letter holds within its part.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the estimator.
+    arrays : dict of str to tuple of str
+        Learned arrays and the names of their sizes.
+    scalars : dict of str to callable
+        Learned scalars and what reads them.
+    """
+
+    make: Callable[[], BaseEstimator]
+    arrays: Mapping[str, tuple[str, ...]]
+    scalars: Mapping[str, Callable[[Any], Any]]
+
+
+PARTS: dict[str, dict[str, StoredPart]] = {
+    "features": {
+        "PatchFeatures": StoredPart(
+            PatchFeatures,
+            {
+                "dictionary_": ("k", "p"),
+                "patch_mean_": ("p",),
+                "whitener_": ("p", "p"),
+                "mean_": ("F",),
+                "scale_": ("F",),
+            },
+            {"image_size_": _image_size},
+        )
+    },
+    "mapping": {
+        "LinearMap": StoredPart(
+            LinearMap,
+            {"coef_": ("d", "F"), "intercept_": ("d",)},
+            {"alpha_": finite_number, "flat_": _flag},
+        )
+    },
+    "novelty": {
+        "GaussianNovelty": StoredPart(
+            GaussianNovelty,
+            {
+                "centers_": ("C", "d"),
+                "variances_": ("C",),
+                "priors_": ("C",),
+                "log_thresholds_": ("C",),
+            },
+            {"offset_": finite_number},
+        ),
+        "LocalOutlierProbability": StoredPart(
+            LocalOutlierProbability,
+            {
+                "training_points_": ("n", "d"),
+                "training_pdist_": ("n",),
+                "training_novelty_proba_": ("n",),
+            },
+            {"offset_": finite_number, "spread_": finite_number},
+        ),
+    },
+    "seen_classifier": {
+        "SoftmaxClassifier": StoredPart(
+            SoftmaxClassifier,
+            {"coef_": ("C", "F"), "intercept_": ("C",)},
+            {"n_iter_": whole_number, "loss_": finite_number},
+        )
+    },
+}
+
+
+def check_part(part: Any) -> None:
+    """Raise `ValueError` where the parameters and arrays of a part do not fit together."""
+    if isinstance(part, PatchFeatures):
+        part._check_parameters()
+        check_patch_fits(part.image_size_, part.patch_size, part.stride)
+        values = 3 * part.patch_size**2
+        if part.dictionary_.shape[1] != values:
+            raise ValueError(
+                f"atoms of {part.dictionary_.shape[1]} values, and patches of {values}"
+            )
+        if part.n_features_out_ != part.mean_.shape[0]:
+            raise ValueError(
+                f"the encoder makes {part.n_features_out_} features, and the model has "
+                f"{part.mean_.shape[0]}"
+            )
+        if not (part.scale_ > 0).all():
+            raise ValueError("a feature has no positive scale")
+    elif isinstance(part, GaussianNovelty):
+        part._check_parameters()
+        if not (part.variances_ > 0).all() or not (part.priors_ > 0).all():
+            raise ValueError("a class has no positive variance and prior")
+    elif isinstance(part, LocalOutlierProbability):
+        part._check_parameters(len(part.training_points_))
+        if not part.spread_ > 0 or (part.training_pdist_ < 0).any():
+            raise ValueError("distances are not positive")
