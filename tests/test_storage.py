@@ -217,6 +217,7 @@ def test_permissions_follow_the_umask(umask: int, tmp_path: Path) -> None:
             write(place)
         with atomic_directory(tmp_path / "folder") as place:
             write(place)
+            (place / "private").touch(mode=0o600)  # as some libraries make their files
         assert os.umask(umask) == umask  # which was left as it is
     finally:
         os.umask(before)
@@ -227,6 +228,7 @@ def test_permissions_follow_the_umask(umask: int, tmp_path: Path) -> None:
     assert mode("file") == 0o666 & ~umask
     assert mode("folder") == 0o777 & ~umask
     assert mode("folder/outer.txt") == 0o666 & ~umask
+    assert mode("folder/private") == 0o666 & ~umask
 
 
 def test_a_file_never_takes_the_place_of_something_else(tmp_path: Path) -> None:

@@ -141,7 +141,9 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
         _make_folder(target.parent)
         temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
         yield temporary
-        _give_ordinary_permissions(temporary)
+        # the files too: safetensors writes ones that only their owner can read
+        for written in (temporary, *temporary.rglob("*")):
+            _give_ordinary_permissions(written)
         _swap(temporary, target)
     except OSError as error:
         raise _write_error(target, error) from error
