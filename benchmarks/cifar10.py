@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PyNomaly import LocalOutlierProbability as Peer
+
+from wordsight import LocalOutlierProbability, load_model, open_dataset
 
 WORDS = "word_vectors/acl2012_cifar.txt"
 ROWS: list[tuple[str, str, str, float, str]] = [
@@ -64,10 +67,6 @@ def fit_and_score(data: Path, model: Path, seed: int, options: Sequence[str]) ->
 
 def loop_against_pynomaly(data: Path, model: Path) -> dict[str, Any]:
     """Score mapped test images against themselves with both implementations of LoOP."""
-    from PyNomaly import LocalOutlierProbability as Peer
-
-    from wordsight import LocalOutlierProbability, load_model, open_dataset
-
     images = open_dataset(data / "cifar10", split="test").select(np.arange(1000))
     S = np.asarray(load_model(model).map(images), dtype=np.float64)
     ours = LocalOutlierProbability(n_neighbors=20).fit(S).training_novelty_proba_
@@ -93,7 +92,9 @@ def mean_sd(values: Sequence[float], digits: int = 4) -> str:
     return f"{np.mean(values):.{digits}f} ± {sd:.{digits}f}"
 
 
-def page(seeds: Sequence[int], results: dict[str, list[dict[str, Any]]], loop: dict[str, Any]) -> str:
+def page(
+    seeds: Sequence[int], results: dict[str, list[dict[str, Any]]], loop: dict[str, Any]
+) -> str:
     """Write docs/results.md."""
     lines = [
         "# Results",

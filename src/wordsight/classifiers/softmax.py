@@ -9,15 +9,16 @@ from scipy.optimize import fmin_l_bfgs_b
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from wordsight.compute import RidgeFactor, blocks, partial, resolve_device
+from wordsight.compute import RidgeFactor, blocks, in_order, partial, resolve_device
 from wordsight.exceptions import InputError
 from wordsight.progress import report
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
 
-BLOCK = 512
-"""Rows a block: with 12,800 features, 26 MB that are read twice while they are in the cache."""
+BLOCK = 2048
+"""Rows a block: with 12,800 features, 105 MB. Each core works on a block of its own: with several
+on one block, waiting for one another took longer than the work."""
 
 
 def loss_and_gradient(
@@ -47,23 +48,26 @@ def loss_and_gradient(
     coef_gradient : Tensor of float64, shape (C, F)
     intercept_gradient : Tensor of float64, shape (C,)
     """
-    weights = torch.cat([coef, intercept[:, None]], 1)
-    slope = torch.zeros_like(weights)
-    loss = 0.0
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
     filters = coef.T.to(dtype)
-    for cut in blocks(len(X), BLOCK):
+
+    def part(cut: slice) -> tuple[float, torch.Tensor, torch.Tensor]:
         x = _block(X, cut, coef.device)
         log_proba = torch.log_softmax((x @ filters).double() + intercept, 1)
         target = codes[cut, None]
-        loss -= float(log_proba.gather(1, target).sum())
+        lost = -float(log_proba.gather(1, target).sum())
         residual = log_proba.exp_()
         residual.scatter_add_(1, target, torch.full_like(residual[:, :1], -1.0))
-        slope[:, :-1] += residual.T.to(dtype) @ x
-        slope[:, -1] += residual.sum(0)
-    slope /= len(X)
-    slope[:, :-1] += alpha * coef
-    return loss / len(X) + 0.5 * alpha * float(coef.square().sum()), slope[:, :-1], slope[:, -1]
+        return lost, residual.T.to(dtype) @ x, residual.sum(0)
+
+    loss = 0.0
+    coef_slope, intercept_slope = torch.zeros_like(coef), torch.zeros_like(intercept)
+    for lost, across, along in in_order(part, blocks(len(X), BLOCK)):
+        loss += lost
+        coef_slope += across
+        intercept_slope += along
+    loss = loss / len(X) + 0.5 * alpha * float(coef.square().sum())
+    return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
 
 
 def _block(X: NDArray[Any], cut: slice, device: torch.device) -> torch.Tensor:
