@@ -215,11 +215,17 @@ def test_the_refusal_comes_before_the_work() -> None:
 
 
 def test_same_seed_same_model() -> None:
-    one, other = fitted(mapping=LinearMap()), fitted(mapping=LinearMap())
+    # sums in another order differ in their last bit, and a loose tolerance lets that grow
+    options: dict[str, Any] = {
+        "mapping": LinearMap(),
+        "seen_classifier": SoftmaxClassifier(tol=1e-8),
+    }
+    one, other = fitted(**options), fitted(**options)
     np.testing.assert_allclose(
-        one.predict_proba(queries()), other.predict_proba(queries()), rtol=1e-9, atol=1e-12
+        one.predict_proba(queries()), other.predict_proba(queries()), atol=1e-7
     )
-    assert one.novelty_.offset_ == pytest.approx(other.novelty_.offset_, rel=1e-12)
+    assert one.novelty_.offset_ == pytest.approx(other.novelty_.offset_, rel=1e-9)
+    assert fitted(**options, false_novel_rate=0.3).novelty_.offset_ > one.novelty_.offset_
 
 
 # Parts from elsewhere

@@ -98,7 +98,9 @@ def test_integer_and_list_features() -> None:
     X = np.random.default_rng(0).integers(0, 50, (120, 5))
     y = [["a", "b"][k % 2] for k in range(120)]
     one = CrossModalClassifier(WORDS, ["c"], random_state=0).fit(X.tolist(), y)
-    other = CrossModalClassifier(WORDS, ["c"], random_state=0).fit(X.astype(np.float32), np.array(y))
+    other = CrossModalClassifier(WORDS, ["c"], random_state=0).fit(
+        X.astype(np.float32), np.array(y)
+    )
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-6)
 
 
