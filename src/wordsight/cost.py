@@ -141,7 +141,7 @@ def measure_speed(n_atoms: int, device: str | None = None, *, seconds: float = 0
     """
     where = resolve_device(device)
     patches = torch.rand(4096, 3 * PATCH_SIZE**2, device=where)
-    atoms = torch.rand(patches.shape[1], n_atoms, device=where)
+    atoms = torch.rand(patches.shape[1], max(n_atoms, 1), device=where)
     product = patches @ atoms  # the first one also sets things up
     _wait(where)
     start, count = perf_counter(), 0
@@ -149,7 +149,7 @@ def measure_speed(n_atoms: int, device: str | None = None, *, seconds: float = 0
         torch.matmul(patches, atoms, out=product)
         _wait(where)
         count += 1
-    return 2.0 * patches.numel() * n_atoms * count / spent
+    return 2.0 * patches.numel() * atoms.shape[1] * count / spent
 
 
 def _wait(device: torch.device) -> None:

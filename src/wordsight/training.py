@@ -149,8 +149,8 @@ class TrainingPlan:
     def estimate_seconds(self) -> float:
         """Estimate how long `train` takes on this machine; this measures for a fifth of a second.
 
-        Within a factor of about two: other work on the machine counts, and so does how soon the
-        dictionary and the search for a ridge term come to rest.
+        A rough estimate: other work on the machine counts, and so does how soon the dictionary and
+        the search for a ridge term come to rest.
         """
         return estimate_seconds(
             n_images=len(self.dataset),
@@ -233,6 +233,7 @@ def prepare(
         A file is broken.
     """
     settings = settings or Settings()
+    _check_seed(settings.random_state)
     dataset, taken = open_split(data, split, "train")
     name = Path(data).resolve().name
     table = WordVectors.coerce(words)
@@ -298,6 +299,13 @@ def train(
         about["command"] = command
     model.about_ = about
     return model
+
+
+def _check_seed(random_state: int) -> None:
+    if not 0 <= random_state < 2**32:
+        raise InputError(
+            f"random_state={random_state} was given; expected a whole number from 0 to {2**32 - 1}"
+        )
 
 
 def _counts(dataset: Dataset, name: str) -> dict[str, int]:

@@ -1,0 +1,45 @@
+"""The estimate of the time that training takes."""
+
+import pytest
+
+from wordsight.cost import count_operations, estimate_seconds, measure_speed
+
+PAPER = {
+    "n_images": 40_000,
+    "n_classes": 8,
+    "image_size": 32,
+    "n_atoms": 1600,
+    "n_patches": 400_000,
+}
+
+
+def test_operations_by_hand() -> None:
+    # 3 images of 7 × 7 pixels: 4 patches of 108 numbers each; 5 atoms, 40 features, 2 classes
+    found = count_operations(
+        n_images=3, n_classes=2, image_size=7, n_atoms=5, n_patches=11, n_features=40,
+        n_passes=15, n_factorisations=16,
+    )  # fmt: skip
+    dictionary = 2 * 11 * 108 * 5 * 15
+    features = 2 * (2 * 3 * 4 * 108 * 5)
+    statistics = 3 * 40**2
+    factor = 40**3 / 3  # at half the speed; two in double precision at half of that
+    softmax = 10 * (4 * 3 * 40 * 2) * 30
+    assert found == pytest.approx(
+        dictionary + features + statistics + 2 * factor * 16 + 4 * factor * 2 + softmax
+    )
+
+
+def test_what_is_not_done_costs_nothing() -> None:
+    whole = {**PAPER, "n_features": 12_800}
+    full = count_operations(**whole, n_passes=15, n_factorisations=16)
+    assert count_operations(**whole, n_passes=0, n_factorisations=16) < full
+    assert count_operations(**whole, n_passes=15, n_factorisations=0) < full
+
+
+def test_decoding_counts_even_where_products_are_fast() -> None:
+    assert measure_speed(1600, seconds=0.01) > 1e8  # of any machine of this century
+    tiny = estimate_seconds(
+        n_images=100_000, n_classes=2, image_size=32, n_atoms=1, n_patches=1, values_per_atom=1,
+        learns_dictionary=False, tries_alpha=False,
+    )  # fmt: skip
+    assert tiny > 100  # two passes of half a millisecond an image
