@@ -207,6 +207,7 @@ def test_classes_that_a_model_cannot_have(
     out = tmp_path / "out.csv"
     done = run("predict", model, scenes / "test", option, name, "--out", out)
     check_failed(done, 2, said)
+    assert "missing" not in done.err  # an option that predict does not have
     assert not out.exists()
 
 

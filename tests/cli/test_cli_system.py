@@ -98,10 +98,8 @@ def test_a_disk_that_is_full_when_the_model_is_saved(scenes: Path, tmp_path: Pat
     assert contents(tmp_path) == set()
 
 
-@pytest.mark.parametrize(
-    "ending",
-    ["csv", *(pytest.param(ending, marks=pytest.mark.slow) for ending in ("parquet", "jsonl"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_a_disk_that_is_full_of_predictions(
     scenes: Path, model: Path, tmp_path: Path, ending: str
 ) -> None:
@@ -177,6 +175,7 @@ def test_a_folder_that_may_not_be_written() -> None:
         folder.rmdir()
 
 
+@pytest.mark.slow
 def test_results_go_to_stdout_and_the_rest_to_stderr(scenes: Path, model: Path) -> None:
     done = spawn("evaluate", model, scenes, "--json")
     assert (done.code, done.err) == (0, "")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -111,7 +112,9 @@ def _one_line(text: str) -> str:
 
 
 def _as_options(text: str) -> str:
-    """Turn the advice of the library into that of the command line."""
+    """Turn the advice of the library into that of the command line, where the option is there."""
+    if "fit" not in _state.arguments:
+        text = re.sub(r" \(use on_missing=[^)]*\)", "", text)
     for name, option in (("on_missing", "--on-missing"), ("on_broken", "--on-broken")):
         head, found, tail = text.partition(f"{name}='")
         if found and "'" in tail:
