@@ -99,6 +99,14 @@ def test_a_disk_that_is_full_when_the_model_is_saved(scenes: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_disk_that_is_full_of_unfinished_work(scenes: Path, tmp_path: Path) -> None:
+    out, work = tmp_path / "model", tmp_path / "work"
+    done = spawn("fit", scenes, "--out", out, *SMALL, "--work", work, preexec=limit_files(4096))
+    check_failed(done, 1, f"cannot write {work}", "nothing was left")
+    assert contents(tmp_path) <= {"work", "work/manifest.json"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_a_disk_that_is_full_of_predictions(
     scenes: Path, model: Path, tmp_path: Path, ending: str

@@ -116,7 +116,11 @@ class Checkpoint:
     def save_dictionary(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Keep the dictionary and what belongs to it."""
         with atomic_path(self._directory / "dictionary.safetensors") as temporary:
-            save_file(arrays, temporary)
+            try:
+                save_file(arrays, temporary)
+            except SafetensorError as error:
+                # a full disk comes as one of these, and whoever writes files expects an OSError
+                raise OSError(str(error)) from error
 
     def blocks(self, n_features: int) -> Iterator[NDArray[np.float32]]:
         """Yield the features that were saved, from the first image on."""
