@@ -65,12 +65,16 @@ def queries() -> NDArray[np.float64]:
 def parts_by_hand(
     novelty: Any,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Fit each part alone on all seen images and return its factor of Eq. 2 for the queries."""
+    """Fit each part alone and return its factor of Eq. 2 for the queries.
+
+    All learn from all seen images, but the detector, whose threshold is set on the held-out ones.
+    """
     X, y = WORLD.draw(SEEN, 400, seed=1)
     targets = np.stack([WORLD.words[name] for name in y]).astype(np.float32)
     mapping = Ridge(alpha=0.01 * len(X)).fit(X, targets)
     S = mapping.predict(queries())
-    novelty.fit(mapping.predict(X), y, centers={name: WORLD.words[name] for name in SEEN})
+    rest = ~draw_held_out(np.unique(y, return_inverse=True)[1], 0.1, np.random.RandomState(0))
+    novelty.fit(mapping.predict(X[rest]), y[rest], centers={n: WORLD.words[n] for n in SEEN})
     seen = SoftmaxClassifier(tol=1e-8).fit(X, y).predict_proba(queries())
     W = np.stack([WORLD.words[name] for name in UNSEEN])
     unseen = WordGaussians(variance=0.25).fit(W, [0, 1]).predict_proba(S)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wordsight import CrossModalClassifier, PatchFeatures
 from wordsight.exceptions import DataError, InputError
 from wordsight.features import checkpoint, patch_features
+from wordsight.features import images as images_module
 from wordsight.features.checkpoint import Checkpoint, fingerprint, remove_work
 from wordsight.progress import listening
 
@@ -68,7 +69,7 @@ def test_finished_images_are_not_encoded_again(
 ) -> None:
     encoder().fit_transform(images, work=tmp_path / "work")
     encoded: list[int] = []
-    walk = patch_features.walk
+    walk = images_module.walk
 
     def spy(some: Any, *rest: Any) -> Iterator[Any]:
         encoded.append(len(some))

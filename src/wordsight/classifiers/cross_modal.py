@@ -96,8 +96,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     false_novel_rate : float, default 0.1
         Share of seen images that may be called novel.
     calibration_fraction : float, default 0.1
-        Share of each class's images held out to set the threshold and choose the ridge term;
-        afterwards everything is trained on all of them.
+        Share of each class's images held out to set the threshold and choose the ridge term. The
+        novelty detector is not trained on them; the default map and classifiers are.
     on_missing : {"error", "compose"}, default "compose"
         What to do with a name that has no vector of its own: refuse it, or take the mean of its
         parts ("pickup truck").
@@ -250,11 +250,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
         # The threshold: from images of seen classes that neither map nor detector has met.
         self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
-        trial = clone(self.novelty_).fit(found.rest, labels[~held_out], centers=centers)
-        trial.calibrate(found.held_out, self.false_novel_rate)
+        self.novelty_.fit(found.rest, labels[~held_out], centers=centers)
+        self.novelty_.calibrate(found.held_out, self.false_novel_rate)
         self.n_calibration_ = int(held_out.sum())
-        self.novelty_.fit(self.mapping_.predict(X), labels, centers=centers)
-        self.novelty_.set_threshold(trial.offset_)
 
         spread = float(((found.held_out - W[codes[held_out]]) ** 2).mean())
         self.variance_ = spread if np.isfinite(spread) and spread > 0 else 1.0

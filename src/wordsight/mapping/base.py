@@ -5,7 +5,6 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from wordsight.compute import RidgeFactor
 
@@ -29,7 +28,7 @@ class _HeldOutMap(Protocol):
 
 @dataclass(frozen=True)
 class HeldOutFit:
-    """What a map says of images it has not been trained on, got while it was trained on all.
+    """What a map says of images it has been trained on, and of images it has not.
 
     Attributes
     ----------
@@ -49,14 +48,15 @@ class HeldOutFit:
 def fit_held_out(
     mapping: SemanticMap, X: Any, Y: NDArray[Any], held_out: NDArray[np.bool_]
 ) -> HeldOutFit:
-    """Fit `mapping` on all rows, and learn how held-out rows are mapped when not trained on.
+    """Fit `mapping`, and learn how it maps rows that it is not trained on.
 
-    A map that can tell more cheaply has a method ``fit_held_out``; another is fitted twice.
+    A map with a method ``fit_held_out`` is trained on all rows and still can tell. Another is
+    trained without the held-out rows, so that what it says of them is what it says of new ones.
 
     Parameters
     ----------
     mapping : SemanticMap
-        Is fitted on all rows.
+        Is fitted.
     X : ndarray, shape (n, F)
     Y : ndarray, shape (n, d)
         The word vector of each row's class.
@@ -68,7 +68,5 @@ def fit_held_out(
     """
     if isinstance(mapping, _HeldOutMap):
         return mapping.fit_held_out(X, Y, held_out)
-    part = clone(mapping).fit(X[~held_out], Y[~held_out])
-    found = HeldOutFit(part.predict(X[~held_out]), part.predict(X[held_out]))
-    mapping.fit(X, Y)
-    return found
+    mapping.fit(X[~held_out], Y[~held_out])
+    return HeldOutFit(mapping.predict(X[~held_out]), mapping.predict(X[held_out]))
