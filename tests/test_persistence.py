@@ -581,3 +581,19 @@ def test_any_flipped_bit_of_the_numbers(
     except WordsightError:
         return
     assert model.classes_.tolist() == [*SEEN, "truck", "cat"]
+
+
+@pytest.mark.parametrize("kind", ["folder of a user", "model with notes", "file"])
+def test_overwriting_never_loses_what_is_no_model(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    if kind == "model with notes":
+        save_model(fitted(), target)
+    if kind == "file":
+        target.write_text("precious")
+    else:
+        target.mkdir(exist_ok=True)
+        (target / "thesis.txt").write_text("precious")
+    before = sorted(place.name for place in tmp_path.rglob("*"))
+    with pytest.raises(InputError, match="holds other things than a model"):
+        save_model(fitted(), target, overwrite=True)
+    assert sorted(place.name for place in tmp_path.rglob("*")) == before

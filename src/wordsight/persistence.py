@@ -32,13 +32,14 @@ from wordsight.model_parts import (
     plain,
     whole_number,
 )
-from wordsight.storage import atomic_directory
+from wordsight.storage import atomic_directory, refuse_existing
 from wordsight.words.vectors import WordVectors
 
-__all__ = ["FORMAT_VERSION", "load_model", "save_model"]
+__all__ = ["FORMAT_VERSION", "check_replaceable", "load_model", "save_model"]
 
 FORMAT = "wordsight-model"
 FORMAT_VERSION = 1
+FILES = {"config.json", "model.safetensors", "README.md"}
 KEPT_WORDS = 20_000
 """Words of a large table that are kept for naming classes later; the most frequent come first."""
 
@@ -65,7 +66,7 @@ def save_model(
         What the model was trained on, for the card: any of ``data``, ``command``, ``n_images``,
         ``class_counts``, ``left_out``, ``seconds``, ``scores``. JSON values.
     overwrite : bool, default False
-        Replace a directory that exists.
+        Replace a model directory that exists; one that holds anything else is refused.
 
     Returns
     -------
@@ -75,12 +76,14 @@ def save_model(
     Raises
     ------
     InputError
-        The directory exists, the model is not fitted, or a part cannot be saved.
+        The directory exists, or is to be replaced and holds other files than a model's; the model
+        is not fitted, or a part cannot be saved.
     WordsightError
         The disk is full, the folder is read-only, and the like.
     """
     if not hasattr(model, "seen_classifier_"):
         raise InputError("the model is not fitted; call fit before save_model")
+    check_replaceable(Path(path), overwrite=overwrite)
     config, tensors = _pack(model, dict(about or {}))
     text, card = _texts(config)
     with atomic_directory(path, overwrite=overwrite) as directory:
@@ -92,6 +95,21 @@ def save_model(
         (directory / "config.json").write_bytes(text)
         (directory / "README.md").write_bytes(card)
     return Path(path)
+
+
+def check_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Raise `InputError` where a model cannot go to `path` without something being lost."""
+    refuse_existing(path, overwrite=overwrite)
+    if not path.exists():
+        return
+    strange = ["it is a file"]
+    if path.is_dir():
+        strange = sorted({place.name for place in path.iterdir()} - FILES)
+    if strange:
+        raise InputError(
+            f"{path} holds other things than a model ({strange[0]}), so it is not replaced; name "
+            "another output"
+        )
 
 
 def load_model(

@@ -104,9 +104,10 @@ def fit(
     check_writable(out)
 
     from wordsight.features.checkpoint import remove_work  # noqa: PLC0415 - imports torch
-    from wordsight.persistence import save_model  # noqa: PLC0415
+    from wordsight.persistence import check_replaceable, save_model  # noqa: PLC0415
     from wordsight.training import Settings, prepare, train  # noqa: PLC0415
 
+    check_replaceable(out, overwrite=overwrite)
     settings = Settings(
         image_size=image_size,
         n_atoms=atoms,
