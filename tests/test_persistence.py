@@ -102,6 +102,7 @@ def test_a_saved_model_predicts_bit_for_bit_the_same(kind: str, tmp_path: Path) 
     assert_same(model, loaded)
     assert loaded.gate == model.gate
     assert loaded.n_calibration_ == model.n_calibration_
+    assert loaded.held_out_accuracy_ == model.held_out_accuracy_
     # and once more from the model that was loaded
     assert_same(model, load_model(save_model(loaded, tmp_path / "again")))
     for name in ("config.json", "model.safetensors", "README.md"):
@@ -393,6 +394,7 @@ def put(config: Any, value: Any, *place: str) -> None:
         ("n_features", 6.0),
         ("n_features", None),
         ("n_calibration", -1),
+        ("held_out_accuracy", "high"),
         ("variance", 0.0),
         ("variance", -1.0),
         ("variance", 10**400),

@@ -73,6 +73,10 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         f"images so that about {100 * config['params']['false_novel_rate']:.3g} % of seen images "
         f"are called novel; gate: {config['params']['gate']}.",
     ]
+    lines.append(
+        f"- Held out: of these images {config['held_out_accuracy']:.1%} lie nearest to the word of "
+        f"their own class, among the {len(config['seen'])} seen ones."
+    )
     if "seconds" in about:
         lines.append(f"- Time: {about['seconds']:.0f} s.")
     if "command" in about:

@@ -219,6 +219,7 @@ def _pack(
         "unseen": model.unseen_.tolist(),
         "n_features": int(model.n_features_in_),
         "n_calibration": model.n_calibration_,
+        "held_out_accuracy": model.held_out_accuracy_,
         "variance": model.variance_,
         "params": {name: plain(getattr(model, name)) for name in own},
         "parts": parts,
@@ -330,6 +331,7 @@ def _unpack(
         ClassWords(words, seen, unseen, seen_vectors, unseen_vectors),
         n_features=sizes["F"],
         n_calibration=whole_number(config["n_calibration"]),
+        held_out_accuracy=finite_number(config["held_out_accuracy"]),
         variance=finite_number(config["variance"]),
     )
     model.about_ = dict(config["about"])

@@ -171,6 +171,9 @@ def test_threshold_is_set_on_held_out_images_alone(novelty: Any, rate: float) ->
             for row in np.flatnonzero(held_out)
         ]
     )
+    words = np.stack([WORLD.words[name] for name in SEEN])
+    nearest = np.array(SEEN)[((alone[:, None] - words) ** 2).sum(2).argmin(1)]
+    assert model.held_out_accuracy_ == np.mean(nearest == y[held_out])
     mapped = Ridge(alpha=0.01 * len(X)).fit(X, targets).predict(X[~held_out])
     detector = novelty.fit(mapped, y[~held_out], centers={name: WORLD.words[name] for name in SEEN})
     expected = np.sort(detector.score_samples(alone))[int(rate * 81) - 1]

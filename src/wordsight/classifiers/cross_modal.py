@@ -19,6 +19,7 @@ from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.features.images import ImageSet
 from wordsight.features.patch_features import PatchFeatures
+from wordsight.geometry import sq_dist
 from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import SemanticMap, fit_held_out
 from wordsight.mapping.linear import LinearMap
@@ -118,6 +119,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         What `add_classes` looks names up in.
     n_calibration_ : int
         Images the threshold was set on.
+    held_out_accuracy_ : float
+        Share of these images whose nearest seen word is that of their class.
     variance_ : float
         Mean squared distance, a coordinate, of held-out images from their word vectors.
     about_ : dict
@@ -254,6 +257,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.novelty_.calibrate(found.held_out, self.false_novel_rate)
         self.n_calibration_ = int(held_out.sum())
 
+        nearest = sq_dist(found.held_out, W).argmin(1)
+        self.held_out_accuracy_ = float((nearest == codes[held_out]).mean())
         spread = float(((found.held_out - W[codes[held_out]]) ** 2).mean())
         self.variance_ = spread if np.isfinite(spread) and spread > 0 else 1.0
         self._set_classes(self._class_words)
@@ -354,7 +359,13 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def restore(
-        self, class_words: ClassWords, *, n_features: int, n_calibration: int, variance: float
+        self,
+        class_words: ClassWords,
+        *,
+        n_features: int,
+        n_calibration: int,
+        held_out_accuracy: float,
+        variance: float,
     ) -> Self:
         """Put back what a saved model knew of its classes; its fitted parts are set already.
 
@@ -366,6 +377,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             F.
         n_calibration : int
             Images that were held out to calibrate the novelty detector.
+        held_out_accuracy : float
+            Share of these whose nearest seen word is that of their class.
         variance : float
             σ² of the Gaussians around the words of unseen classes.
 
@@ -376,6 +389,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         self.n_features_in_ = n_features
         self.n_calibration_ = n_calibration
+        self.held_out_accuracy_ = held_out_accuracy
         self.variance_ = variance
         return self._set_classes(class_words)
 
