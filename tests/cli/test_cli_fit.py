@@ -149,12 +149,21 @@ def test_classes_without_a_vector_are_left_out(
 def test_an_output_is_replaced_when_asked(scenes: Path, tmp_path: Path, run: Runner) -> None:
     out = tmp_path / "model"
     out.mkdir()
-    (out / "old").write_text("old", encoding="utf-8")
+    (out / "config.json").write_text("old", encoding="utf-8")
     arguments = ("fit", scenes, "--out", out, *SMALL)
     check_failed(run(*arguments), 2, "exists already", "--overwrite")
-    assert contents(tmp_path) == {"model", "model/old"}
+    assert contents(tmp_path) == {"model", "model/config.json"}
     assert run(*arguments, "--overwrite").code == 0
-    assert "model/old" not in contents(tmp_path)
+    assert config_of(out)["seen"]
+
+
+def test_what_is_no_model_is_not_replaced(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "thesis.txt").write_text("precious", encoding="utf-8")
+    done = run("fit", scenes, "--out", out, *SMALL, "--overwrite")
+    check_failed(done, 2, "holds other things than a model", "thesis.txt")
+    assert contents(tmp_path) == {"thesis", "thesis/thesis.txt"}
 
 
 def test_broken_images(scenes: Path, tmp_path: Path, run: Runner) -> None:
