@@ -44,6 +44,8 @@ class BrokenImageError(DataError):
 class MissingWordError(InputError, KeyError):
     """A word has no vector."""
 
+    advice = "name another word, or give word vectors that have it"
+
     def __str__(self) -> str:
         # KeyError would print the message's repr
         return str(self.args[0])

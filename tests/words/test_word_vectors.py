@@ -138,7 +138,10 @@ def test_one_missing_name() -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(MissingWordError) as caught:
         words.vector_for("aeroplane")
-    assert str(caught.value) == "no word vector for 'aeroplane'; near: airplane"
+    assert str(caught.value) == (
+        "no word vector for 'aeroplane'; near: airplane"
+        " (name another word, or give word vectors that have it)"
+    )
     with pytest.raises(MissingWordError) as caught:
         words.vector_for("my cat")
     assert str(caught.value) == "no word vector for 'my cat'; near: cat (use on_missing='compose')"
@@ -326,9 +329,9 @@ def test_near_spellings_in_the_default_vocabulary(typed: str, meant: str) -> Non
 def test_near_spellings_are_quick_and_leave_out_the_name() -> None:
     words = WordVectors.default()
     words.near_spellings("aeroplane")
-    start = time.perf_counter()
+    start = time.process_time()
     near = words.near_spellings("skyscraper", 8)
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
     assert "skyscraper" not in near
     assert len(near) <= 8
     assert words.near_spellings("qxzqxzqxz") == []

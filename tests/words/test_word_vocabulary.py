@@ -39,9 +39,9 @@ def test_size_and_content() -> None:
 
 def test_it_loads_in_a_moment_without_torch() -> None:
     WordVectors.load(DEFAULT_VOCABULARY)
-    start = time.perf_counter()
+    start = time.process_time()
     WordVectors.load(DEFAULT_VOCABULARY)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start < 0.3
     code = (
         "import sys; from wordsight import WordVectors; WordVectors.default();"
         " print('torch' in sys.modules)"

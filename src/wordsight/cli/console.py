@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wordsight.exceptions import WordsightError
+from wordsight.exceptions import MissingWordError, WordsightError
 from wordsight.progress import listening
 
 __all__ = [
@@ -114,7 +114,7 @@ def _one_line(text: str) -> str:
 def _as_options(text: str) -> str:
     """Turn the advice of the library into that of the command line, where the option is there."""
     if "fit" not in _state.arguments:
-        text = re.sub(r" \(use on_missing=[^)]*\)", "", text)
+        text = re.sub(r"\(use on_missing=[^)]*\)", f"({MissingWordError.advice})", text)
     for name, option in (("on_missing", "--on-missing"), ("on_broken", "--on-broken")):
         head, found, tail = text.partition(f"{name}='")
         if found and "'" in tail:

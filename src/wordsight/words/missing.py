@@ -35,8 +35,8 @@ def missing_error(
         near = _near(parts or [name], words) if at < _NAMES_WITH_HINTS else []
         told.append(what + (separator + ", ".join(near) if near else ""))
     noun = "no word vector for" if len(lacking) == 1 else "no word vectors for"
-    advice = f" (use on_missing={' or '.join(map(repr, ways))})" if ways else ""
-    return MissingWordError(f"{noun} {'; '.join(told)}{advice}")
+    advice = f"use on_missing={' or '.join(map(repr, ways))}" if ways else MissingWordError.advice
+    return MissingWordError(f"{noun} {'; '.join(told)} ({advice})")
 
 
 def _near(spelled: Sequence[str], words: Sequence[str]) -> list[str]:
