@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor, blocks, in_order, partial, resolve_device
 from wordsight.exceptions import InputError
+from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.progress import report
 from wordsight.validation import checked_labels, validated
 
@@ -75,6 +76,18 @@ def _block(X: NDArray[Any], cut: slice, device: torch.device) -> torch.Tensor:
     x = X[cut]
     # torch has no read-only tensors and warns of them: memory-mapped rows are copied
     return torch.as_tensor(x if x.flags.writeable else x.copy()).to(device)
+
+
+def _factor_of(
+    X: NDArray[Any], one_hot: NDArray[Any], alpha: float, device: torch.device
+) -> RidgeFactor:
+    """Factor the covariance of the features, to make the problem round."""
+    shift = X.mean(0, dtype=np.float64)
+    if are_few(*X.shape):
+        rows = FewRows.take(X, one_hot, np.arange(len(X)), shift, device)
+        return ThinFactor(rows, max(alpha, 1e-6 * rows.mean_variance()))
+    moments = partial(X, one_hot, shift=shift, device=device)
+    return RidgeFactor(moments, max(alpha, 1e-6 * moments.mean_variance()))
 
 
 class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
@@ -160,8 +173,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         device = resolve_device(self.device)
         one_hot = np.eye(len(self.classes_), dtype=X.dtype)[codes]
         if factor is None:
-            moments = partial(X, one_hot, shift=X.mean(0, dtype=np.float64), device=device)
-            factor = RidgeFactor(moments, max(self.alpha, 1e-6 * moments.mean_variance()))
+            factor = _factor_of(X, one_hot, self.alpha, device)
         problem = _WhitenedProblem(X, torch.from_numpy(codes).to(device), factor, self.alpha)
         best = self._minimise(problem, problem.ridge_start(one_hot))
         # in C order, as a saved model is read: a product's last bits depend on the layout

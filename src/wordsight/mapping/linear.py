@@ -27,6 +27,7 @@ from wordsight.compute import (
     without,
 )
 from wordsight.exceptions import InputError, WordsightError
+from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.mapping.alpha import (
     HeldOutClasses,
     best_of,
@@ -48,18 +49,21 @@ DEFAULT_ALPHA = 0.01
 SMALL = 2048
 """Features up to which a system is always factored in double precision."""
 
+Statistics = Moments | FewRows
+"""Sums over many rows, or few rows themselves; one kind throughout a fit."""
+
 Solution = tuple[NDArray[Any], NDArray[Any]]
 """Coefficients (d, F) and intercept (d,)."""
 
 
-def ridge(moments: Moments, factor: RidgeFactor) -> tuple[NDArray[Any], NDArray[Any]]:
+def ridge(moments: Statistics, factor: RidgeFactor) -> tuple[NDArray[Any], NDArray[Any]]:
     """Solve Eq. 1 with a ridge term and a bias.
 
     Minimises ``1/n Σ ‖y − θ x − b‖² + alpha ‖θ‖²``; the bias b is not penalised.
 
     Parameters
     ----------
-    moments : Moments
+    moments : Moments or FewRows
         Of features X and targets Y.
     factor : RidgeFactor
         Of the same moments.
@@ -254,14 +258,14 @@ class LinearMap(
         folds[held_out] = -1
         sums = _Sums(X, Y, resolve_device(self.device))
         parts = [sums.over(np.flatnonzero(folds == k)) for k in range(int(folds.max()) + 1)]
-        total = reduce(merge, parts)
+        total = reduce(_together, parts)
         trial = _Trial(parts, total, X, Y, held_out, classes)
         self.alpha_, self.alpha_scores_ = self._choose_alpha(trial)
         del parts, trial  # a quarter of a gigabyte each, with 12,800 features
         if held_out.any():
-            total = merge(total, sums.over(np.flatnonzero(held_out)))
+            total = _together(total, sums.over(np.flatnonzero(held_out)))
         report("solving the map", 0, 1)
-        factor = RidgeFactor(total, self.alpha_)
+        factor = _factor(total, self.alpha_)
         self.coef_, self.intercept_ = _solution(total, factor, X.dtype)
         report("solving the map", 1, 1)
         return factor
@@ -294,7 +298,10 @@ class _Sums:
         self._shift = X.mean(0, dtype=np.float64)
         self._done = 0
 
-    def over(self, rows: NDArray[np.int64]) -> Moments:
+    def over(self, rows: NDArray[np.int64]) -> Statistics:
+        if are_few(*self._X.shape):
+            self._count(len(rows))
+            return FewRows.take(self._X, self._Y, rows, self._shift, self._device)
         return partial(
             self._X,
             self._Y,
@@ -320,7 +327,27 @@ def _leverage(X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor) -> 
     return np.minimum(leverage, 1.0 - 1e-9)
 
 
-def _solution(moments: Moments, factor: RidgeFactor, dtype: Any) -> Solution:
+def _together(a: Statistics, b: Statistics) -> Statistics:
+    if isinstance(a, FewRows) and isinstance(b, FewRows):
+        return a.merge(b)
+    assert isinstance(a, Moments) and isinstance(b, Moments)  # one kind throughout
+    return merge(a, b)
+
+
+def _less(total: Statistics, part: Statistics) -> Statistics:
+    if isinstance(total, FewRows) and isinstance(part, FewRows):
+        return total.without(part)
+    assert isinstance(total, Moments) and isinstance(part, Moments)
+    return without(total, part)
+
+
+def _factor(moments: Statistics, alpha: float, dtype: torch.dtype = torch.float64) -> RidgeFactor:
+    if isinstance(moments, FewRows):
+        return ThinFactor(moments, alpha)
+    return RidgeFactor(moments, alpha, dtype)
+
+
+def _solution(moments: Statistics, factor: RidgeFactor, dtype: Any) -> Solution:
     coef, intercept = ridge(moments, factor)
     # in C order, as a saved model is read: a product's last bits depend on the layout
     return np.ascontiguousarray(coef, dtype=dtype), intercept.astype(dtype)
@@ -330,8 +357,8 @@ def _solution(moments: Moments, factor: RidgeFactor, dtype: Any) -> Solution:
 class _Trial:
     """What a ridge term is tried on: statistics by fold of classes, and held-out images."""
 
-    parts: list[Moments]
-    total: Moments
+    parts: list[Statistics]
+    total: Statistics
     X: NDArray[Any]
     Y: NDArray[Any]
     held_out: NDArray[np.bool_]
@@ -344,7 +371,7 @@ class _Trial:
         """
         scores = []
         for fold, part in enumerate(self.parts):
-            moments = self.total if len(self.parts) == 1 else without(self.total, part)
+            moments = self.total if len(self.parts) == 1 else _less(self.total, part)
             try:
                 scores.append(self._score_fold(fold, moments, alpha))
             except WordsightError:  # singular in this precision: no candidate
@@ -353,10 +380,10 @@ class _Trial:
         first, second = np.mean(scores, axis=0).tolist()
         return first, second
 
-    def _score_fold(self, fold: int, moments: Moments, alpha: float) -> tuple[float, float]:
+    def _score_fold(self, fold: int, moments: Statistics, alpha: float) -> tuple[float, float]:
         # choosing among broad tops needs no double precision; small systems cost nothing anyway
         dtype = torch.float32 if len(moments.sum_x) > SMALL else torch.float64
-        coef, intercept = _solution(moments, RidgeFactor(moments, alpha, dtype), self.X.dtype)
+        coef, intercept = _solution(moments, _factor(moments, alpha, dtype), self.X.dtype)
         mapped, Y = self.X[self.held_out] @ coef.T + intercept, self.Y[self.held_out]
         if self.classes is None:
             return -squared_error(mapped, Y, np.zeros(len(Y), dtype=bool)), 0.0
