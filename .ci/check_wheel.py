@@ -13,9 +13,7 @@ def main(path: str) -> None:
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
         missing = [name for name in NEEDED if name not in names]
-        foreign = [
-            name for name in names if not name.startswith(("wordsight/", "wordsight-"))
-        ]
+        foreign = [name for name in names if not name.startswith(("wordsight/", "wordsight-"))]
         vocabulary = wheel.getinfo(NEEDED[1]).file_size if not missing else 0
         licence = any(name.endswith("LICENSE") for name in names)
     if missing or foreign or not licence or vocabulary > VOCABULARY_LIMIT:
