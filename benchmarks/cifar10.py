@@ -38,6 +38,10 @@ features. Trained on the training images of the seen classes, scored on the 10,0
 seeds {seeds}, mean ± standard deviation. Nothing was chosen on test images, nor on any image of an
 unseen class.
 
+Ten classes as seen check the features against their source (`benchmarks/ten_classes.py`): the SVM's
+C is chosen among 100, 200 and 400 on a tenth of the training images. One accuracy on 10,000 images
+has a standard deviation of 0.004 from their number alone.
+
 """
 LABELS = {"l2_svm": "L2-SVM on the features", "softmax": "softmax on the features"}
 MORE = (

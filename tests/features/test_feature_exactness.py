@@ -1,4 +1,4 @@
-"""`PatchFeatures` equals the literal rendering in double precision (issue: exactness, 1e-4)."""
+"""`PatchFeatures` equals the literal rendering in double precision, to 1e-4."""
 
 from typing import Any
 
