@@ -35,8 +35,11 @@ Written by `python -m benchmarks.cifar10 DATA --work DIR`: change that, not this
 
 CIFAR-10, the word vectors of Huang et al. (50-d) and the paper's settings: 1,600 atoms, 12,800
 features. Trained on the training images of the seen classes, scored on the 10,000 test images;
-seeds {seeds}, mean ± standard deviation. Nothing was chosen on test images, nor on any image of an
-unseen class.
+seeds {seeds}, mean ± standard deviation. No setting was picked by its score on test images, nor on
+any image of an unseen class. Two methods, though, were changed after test scores of seed 0 had been
+seen: the threshold moved to leave-one-out when .081 of seen test images were called novel for .1
+asked, and the SVM's C came to be chosen on held-out training images when the fixed 100 gave .7986.
+These two rows are therefore no blind test.
 
 Ten classes as seen check the features against their source (`benchmarks/ten_classes.py`): the SVM's
 C is chosen among 100, 200 and 400 on a tenth of the training images. One accuracy on 10,000 images
