@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wordsight.data.open import open_dataset
     from wordsight.features.patch_features import PatchFeatures
     from wordsight.mapping.linear import LinearMap
+    from wordsight.mapping.two_layer import TwoLayerMap
     from wordsight.novelty.gaussian import GaussianNovelty
     from wordsight.novelty.loop import LocalOutlierProbability
     from wordsight.persistence import load_model, save_model
@@ -29,6 +30,7 @@ __all__ = [
     "LocalOutlierProbability",
     "PatchFeatures",
     "SoftmaxClassifier",
+    "TwoLayerMap",
     "WordGaussians",
     "WordVectors",
     "load_model",
@@ -44,6 +46,7 @@ _HOME = {
     "LocalOutlierProbability": "wordsight.novelty.loop",
     "PatchFeatures": "wordsight.features.patch_features",
     "SoftmaxClassifier": "wordsight.classifiers.softmax",
+    "TwoLayerMap": "wordsight.mapping.two_layer",
     "WordGaussians": "wordsight.classifiers.word_gaussian",
     "WordVectors": "wordsight.words.vectors",
     "load_model": "wordsight.persistence",
