@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from wordsight import LinearMap, SoftmaxClassifier
 from wordsight.compute import RidgeFactor, partial
 from wordsight.few_rows import FewRows, ThinFactor, are_few
-from wordsight.mapping import linear
+from wordsight.mapping import sums
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 160)) * RNG.uniform(0.1, 3.0, 160) + 5.0
@@ -76,7 +76,7 @@ def test_few_and_many_give_one_result(monkeypatch: pytest.MonkeyPatch, alpha: fl
     held_out = np.arange(30) >= 25
     few = LinearMap(alpha, random_state=0)
     found = few.fit_held_out(X, targets, held_out)
-    monkeypatch.setattr(linear, "are_few", lambda _n, _F: False)
+    monkeypatch.setattr(sums, "are_few", lambda _n, _F: False)
     many = LinearMap(alpha, random_state=0)
     expected = many.fit_held_out(X, targets, held_out)
     assert few.alpha_ == pytest.approx(many.alpha_)

@@ -17,17 +17,8 @@ from sklearn.base import (
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from wordsight.compute import (
-    Moments,
-    RidgeFactor,
-    blocks,
-    merge,
-    partial,
-    resolve_device,
-    without,
-)
+from wordsight.compute import RidgeFactor, blocks, resolve_device
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.mapping.alpha import (
     HeldOutClasses,
     best_of,
@@ -38,48 +29,21 @@ from wordsight.mapping.alpha import (
     squared_error,
 )
 from wordsight.mapping.base import HeldOutFit
+from wordsight.mapping.sums import (
+    DEFAULT_ALPHA,
+    SMALL,
+    RowSums,
+    Statistics,
+    factor_of,
+    less,
+    ridge,
+    solution,
+    together,
+)
 from wordsight.progress import report
 from wordsight.validation import validated
 
-__all__ = ["LinearMap", "ridge"]
-
-DEFAULT_ALPHA = 0.01
-"""Ridge term, as a share of the features' mean variance, where there is nothing to choose it on."""
-
-SMALL = 2048
-"""Features up to which a system is always factored in double precision."""
-
-Statistics = Moments | FewRows
-"""Sums over many rows, or few rows themselves; one kind throughout a fit."""
-
-Solution = tuple[NDArray[Any], NDArray[Any]]
-"""Coefficients (d, F) and intercept (d,)."""
-
-
-def ridge(moments: Statistics, factor: RidgeFactor) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Solve Eq. 1 with a ridge term and a bias.
-
-    Minimises ``1/n Σ ‖y − θ x − b‖² + alpha ‖θ‖²``; the bias b is not penalised.
-
-    Parameters
-    ----------
-    moments : Moments or FewRows
-        Of features X and targets Y.
-    factor : RidgeFactor
-        Of the same moments.
-
-    Returns
-    -------
-    coef : ndarray of float64, shape (d, F)
-        θ.
-    intercept : ndarray of float64, shape (d,)
-        b.
-    """
-    mean_y = moments.sum_y / moments.n
-    covariance = moments.cross / moments.n - torch.outer(moments.sum_x / moments.n, mean_y)
-    coef = factor.solve(covariance).double()
-    intercept = mean_y - factor.mean_x @ coef
-    return coef.T.cpu().numpy(), intercept.cpu().numpy()
+__all__ = ["DEFAULT_ALPHA", "LinearMap", "ridge"]
 
 
 class LinearMap(
@@ -256,17 +220,17 @@ class LinearMap(
         if classes is not None and self.alpha == "auto":
             folds = classes.fold_of_class[classes.codes]
         folds[held_out] = -1
-        sums = _Sums(X, Y, resolve_device(self.device))
+        sums = RowSums(X, Y, resolve_device(self.device))
         parts = [sums.over(np.flatnonzero(folds == k)) for k in range(int(folds.max()) + 1)]
-        total = reduce(_together, parts)
+        total = reduce(together, parts)
         trial = _Trial(parts, total, X, Y, held_out, classes)
         self.alpha_, self.alpha_scores_ = self._choose_alpha(trial)
         del parts, trial  # a quarter of a gigabyte each, with 12,800 features
         if held_out.any():
-            total = _together(total, sums.over(np.flatnonzero(held_out)))
+            total = together(total, sums.over(np.flatnonzero(held_out)))
         report("solving the map", 0, 1)
-        factor = _factor(total, self.alpha_)
-        self.coef_, self.intercept_ = _solution(total, factor, X.dtype)
+        factor = factor_of(total, self.alpha_)
+        self.coef_, self.intercept_ = solution(total, factor, X.dtype)
         report("solving the map", 1, 1)
         return factor
 
@@ -290,32 +254,6 @@ class LinearMap(
         return tags
 
 
-class _Sums:
-    """Sums of moments over chosen rows, all counted from one shift, reporting how far they are."""
-
-    def __init__(self, X: NDArray[Any], Y: NDArray[Any], device: torch.device) -> None:
-        self._X, self._Y, self._device = X, Y, device
-        self._shift = X.mean(0, dtype=np.float64)
-        self._done = 0
-
-    def over(self, rows: NDArray[np.int64]) -> Statistics:
-        if are_few(*self._X.shape):
-            self._count(len(rows))
-            return FewRows.take(self._X, self._Y, rows, self._shift, self._device)
-        return partial(
-            self._X,
-            self._Y,
-            rows=rows,
-            shift=self._shift,
-            device=self._device,
-            on_block=self._count,
-        )
-
-    def _count(self, n_rows: int) -> None:
-        self._done += n_rows
-        report("summing the statistics of the features", self._done, len(self._X))
-
-
 def _leverage(X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor) -> NDArray[np.float64]:
     """Return hᵢᵢ = 1/n + (xᵢ − x̄)ᵀ (n C + n alpha I)⁻¹ (xᵢ − x̄) of some rows, below 1."""
     leverage = np.empty(len(rows))
@@ -325,32 +263,6 @@ def _leverage(X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor) -> 
         leverage[cut] = ((1.0 + inside) / len(X)).cpu().numpy()
     # a row with a column to itself has leverage 1: nothing is known of it without itself
     return np.minimum(leverage, 1.0 - 1e-9)
-
-
-def _together(a: Statistics, b: Statistics) -> Statistics:
-    if isinstance(a, FewRows) and isinstance(b, FewRows):
-        return a.merge(b)
-    assert isinstance(a, Moments) and isinstance(b, Moments)  # one kind throughout
-    return merge(a, b)
-
-
-def _less(total: Statistics, part: Statistics) -> Statistics:
-    if isinstance(total, FewRows) and isinstance(part, FewRows):
-        return total.without(part)
-    assert isinstance(total, Moments) and isinstance(part, Moments)
-    return without(total, part)
-
-
-def _factor(moments: Statistics, alpha: float, dtype: torch.dtype = torch.float64) -> RidgeFactor:
-    if isinstance(moments, FewRows):
-        return ThinFactor(moments, alpha)
-    return RidgeFactor(moments, alpha, dtype)
-
-
-def _solution(moments: Statistics, factor: RidgeFactor, dtype: Any) -> Solution:
-    coef, intercept = ridge(moments, factor)
-    # in C order, as a saved model is read: a product's last bits depend on the layout
-    return np.ascontiguousarray(coef, dtype=dtype), intercept.astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -371,7 +283,7 @@ class _Trial:
         """
         scores = []
         for fold, part in enumerate(self.parts):
-            moments = self.total if len(self.parts) == 1 else _less(self.total, part)
+            moments = self.total if len(self.parts) == 1 else less(self.total, part)
             try:
                 scores.append(self._score_fold(fold, moments, alpha))
             except WordsightError:  # singular in this precision: no candidate
@@ -383,7 +295,7 @@ class _Trial:
     def _score_fold(self, fold: int, moments: Statistics, alpha: float) -> tuple[float, float]:
         # choosing among broad tops needs no double precision; small systems cost nothing anyway
         dtype = torch.float32 if len(moments.sum_x) > SMALL else torch.float64
-        coef, intercept = _solution(moments, _factor(moments, alpha, dtype), self.X.dtype)
+        coef, intercept = solution(moments, factor_of(moments, alpha, dtype), self.X.dtype)
         mapped, Y = self.X[self.held_out] @ coef.T + intercept, self.Y[self.held_out]
         if self.classes is None:
             return -squared_error(mapped, Y, np.zeros(len(Y), dtype=bool)), 0.0

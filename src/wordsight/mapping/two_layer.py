@@ -20,7 +20,8 @@ from wordsight.compute import RidgeFactor, blocks, in_order, partial, resolve_de
 from wordsight.exceptions import InputError
 from wordsight.mapping.alpha import draw_held_out, group_rows
 from wordsight.mapping.base import HeldOutFit
-from wordsight.mapping.linear import DEFAULT_ALPHA, SMALL, LinearMap, _factor, _Sums, ridge
+from wordsight.mapping.linear import LinearMap
+from wordsight.mapping.sums import DEFAULT_ALPHA, SMALL, RowSums, factor_of, ridge
 from wordsight.progress import report
 from wordsight.validation import validated
 
@@ -413,12 +414,12 @@ class TwoLayerMap(
     ) -> tuple[NDArray[np.float64], RidgeFactor | None]:
         """Return θ of the linear map to start from, and the factor that makes the problem round."""
         if factor is None and (linear is None or self.precondition):
-            sums = _Sums(X, Y, device).over(rows)
+            sums = RowSums(X, Y, device).over(rows)
             unit = max(sums.mean_variance(), np.finfo(float).tiny)
             alpha = DEFAULT_ALPHA * unit if self.alpha is None else float(self.alpha)
             report("solving the map", 0, 1)
             large = X.dtype == np.float32 and X.shape[1] > SMALL
-            factor = _factor(sums, alpha, torch.float32 if large else torch.float64)
+            factor = factor_of(sums, alpha, torch.float32 if large else torch.float64)
             coef = ridge(sums, factor)[0] if linear is None else None
             report("solving the map", 1, 1)
         elif factor is not None and linear is None:
