@@ -209,6 +209,17 @@ class SymmetricTiles:
                 dense[cuts[i], cuts[j]] = tile.to(dtype)
         return dense
 
+    def times(self, V: torch.Tensor) -> torch.Tensor:
+        """Return the product of the matrix with V of shape (size, k)."""
+        product = torch.zeros_like(V)
+        cuts = list(blocks(self.size, TILE))
+        for i, row in enumerate(self.tiles):
+            for j, tile in enumerate(row):
+                product[cuts[i]] += tile @ V[cuts[j]]
+                if j < i:  # the upper half is the lower one, turned over
+                    product[cuts[j]] += tile.T @ V[cuts[i]]
+        return product
+
     def trace(self) -> float:
         """Return the sum of the diagonal."""
         return float(sum(row[-1].diagonal().sum(dtype=torch.float64) for row in self.tiles))
