@@ -39,7 +39,15 @@ def blank(width: float, height: float, n_columns: int = 1) -> tuple[Figure, list
 
 
 def tidy(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
-    """Set title and names of the axes in the style of all pictures."""
+    """Set title and names of the axes in the style of all pictures.
+
+    Parameters
+    ----------
+    axes : Axes
+    title : str
+    x, y : str
+        Names of the axes.
+    """
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=10)
     axes.set_xlabel(x, fontsize=11.5, color=INK)
     axes.set_ylabel(y, fontsize=11.5, color=INK)
@@ -50,7 +58,15 @@ def tidy(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
 
 
 def below(figure: Figure, handles: Sequence[Artist], n_columns: int = 4) -> None:
-    """Name the marks under all axes, by their labels."""
+    """Name marks under all axes.
+
+    Parameters
+    ----------
+    figure : Figure
+    handles : sequence of Artist
+        The marks, with labels.
+    n_columns : int, default 4
+    """
     figure.legend(
         handles=handles,
         loc="outside lower center",
