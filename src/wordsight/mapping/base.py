@@ -37,7 +37,7 @@ class HeldOutFit:
     held_out : ndarray, shape (n_held_out, d)
         Rows held out, each mapped by a map that was not trained on it.
     factor : RidgeFactor or None
-        Of the features of all rows, where the map computed one.
+        Of the features of the rows learned from, where the map computed one.
     """
 
     rest: NDArray[Any]
@@ -50,8 +50,9 @@ def fit_held_out(
 ) -> HeldOutFit:
     """Fit `mapping`, and learn how it maps rows that it is not trained on.
 
-    A map with a method ``fit_held_out`` is trained on all rows and still can tell. Another is
-    trained without the held-out rows, so that what it says of them is what it says of new ones.
+    A map with a method ``fit_held_out`` sees to that itself: `LinearMap` is trained on all rows
+    and still can tell. Another is trained without the held-out rows, so that what it says of them
+    is what it says of new ones.
 
     Parameters
     ----------

@@ -51,7 +51,8 @@ class TwoLayerMap(
     mapped by ridge regression, and θ2 is the best there is for them, so that the start is about
     as good as the linear map and training can only better it. The ridge regression's factor L
     also makes the problem round: steps are counted in ``U = (θ1 − θ1ˢᵗᵃʳᵗ) L``. It ends when
-    held-out rows, which only this uses, are mapped no better, and the best parameters are kept.
+    held-out rows, on which otherwise only the start's bend is chosen, are mapped no better, and
+    the best parameters are kept.
 
     Parameters
     ----------
@@ -313,25 +314,25 @@ class TwoLayerMap(
         X, Y = validated(
             self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]
         )
+        self._check_parameters()
+        self.flat_ = Y.ndim == 1
+        return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
+
+    def _check_parameters(self) -> None:
         for name in ("n_hidden", "max_iter", "patience"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise InputError(f"{name}={value!r} was given; expected a whole number from 1")
-        for name in ("weight_decay", "tol"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float | np.number) and 0 <= float(value) < np.inf):
-                raise InputError(f"{name}={value!r} was given; expected a number from 0")
-        if not 0 <= self.held_out_fraction < 1:
+        if not (_is_number(self.weight_decay) and 0 <= self.weight_decay < np.inf):
             raise InputError(
-                f"held_out_fraction={self.held_out_fraction!r} was given; expected a share of the "
-                "images from 0 to below 1"
+                f"weight_decay={self.weight_decay!r} was given; expected a number from 0"
             )
-        if self.alpha is not None and not (
-            isinstance(self.alpha, int | float | np.number) and 0 < float(self.alpha) < np.inf
-        ):
+        for name in ("tol", "held_out_fraction"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value < 1):
+                raise InputError(f"{name}={value!r} was given; expected a share from 0 to below 1")
+        if self.alpha is not None and not (_is_number(self.alpha) and 0 < self.alpha < np.inf):
             raise InputError(f"alpha={self.alpha!r} was given; expected None or a number above 0")
-        self.flat_ = Y.ndim == 1
-        return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
 
     @property
     def _n_features_out(self) -> int:
@@ -342,6 +343,10 @@ class TwoLayerMap(
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _checked_mask(held_out: Any, n_rows: int) -> NDArray[np.bool_]:
@@ -380,7 +385,7 @@ class _Watch:
     ) -> None:
         self._problem, self._rows = problem, rows
         self._tol, self._patience = tol, patience
-        self._to_beat, self._looks_without_gain = np.inf, 0
+        self._lowest, self._to_beat, self._looks_without_gain = np.inf, np.inf, 0
         self.errors: list[tuple[int, float]] = []
         self.best, self.best_iteration = problem.start(), 0
 
@@ -389,8 +394,8 @@ class _Watch:
         if not len(self._rows):
             return False
         error = self._problem.error(flat, self._rows)
-        if all(error < other for _iteration, other in self.errors):
-            self.best, self.best_iteration = flat.copy(), iteration
+        if error < self._lowest:
+            self._lowest, self.best, self.best_iteration = error, flat.copy(), iteration
         self.errors.append((iteration, error))
         if error < self._to_beat * (1.0 - self._tol):
             self._to_beat, self._looks_without_gain = error, 0
