@@ -29,6 +29,13 @@ def test_operations_by_hand() -> None:
     )
 
 
+def test_two_layers_by_hand() -> None:
+    whole = {**PAPER, "n_features": 12_800, "n_passes": 15, "n_factorisations": 0}
+    more = count_operations(**whole, n_hidden=200) - count_operations(**whole)
+    iteration = 4 * 40_000 * 12_800 * 200 + 2 * 12_800**2 * 200
+    assert more == pytest.approx(2 * iteration * 30)
+
+
 def test_what_is_not_done_costs_nothing() -> None:
     whole = {**PAPER, "n_features": 12_800}
     full = count_operations(**whole, n_passes=15, n_factorisations=16)

@@ -24,6 +24,7 @@ from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import DataError, InputError, MissingWordError, WordsightError
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
+from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.persistence import load_model, save_model
@@ -77,6 +78,7 @@ KINDS: dict[str, Callable[[], CrossModalClassifier]] = {
     "loop": lambda: fitted(novelty=LocalOutlierProbability(10, sqrt2=False)),
     "probability gate": lambda: fitted(gate="probability"),
     "chosen ridge": lambda: fitted(mapping=LinearMap(random_state=0)),
+    "two layers": lambda: fitted(mapping=TwoLayerMap(7, max_iter=4, random_state=0)),
     "own variance": lambda: fitted(unseen_classifier=WordGaussians(7.5), gate="probability"),
     "no unseen class": lambda: fitted(unseen=()),
     "integer labels": lambda: fitted(
@@ -517,6 +519,33 @@ def test_a_model_of_images_whose_parts_do_not_fit(tmp_path: Path) -> None:
         put(config, value, "parts", "features", *place.split("."))
         (target / "config.json").write_text(json.dumps(config))
         refused(target, "damaged or was changed by hand")
+
+
+def test_two_layers_say_what_they_are_and_must_fit_together(tmp_path: Path) -> None:
+    mapping = TwoLayerMap(7, weight_decay=0.002, max_iter=4, random_state=0)
+    model = fitted(mapping=mapping)
+    target = save_model(model, tmp_path / "model")
+    kept: Any = model.mapping_
+    assert (
+        f"- Map: TwoLayerMap, 7 hidden units, weight decay 0.002, iteration {kept.best_iter_} of "
+        f"{kept.n_iter_} kept."
+    ) in (target / "README.md").read_text(encoding="utf-8")
+    loaded: Any = load_model(target).mapping_
+    assert (loaded.loss_, loaded.n_iter_) == (kept.loss_, kept.n_iter_)
+    text = (target / "config.json").read_text(encoding="utf-8")
+    for place, value in (
+        ("params.n_hidden", 8),
+        ("params.weight_decay", -1),
+        ("fitted.n_iter_", 0.5),
+        ("fitted.flat_", 0),
+    ):
+        config = json.loads(text)
+        put(config, value, "parts", "mapping", *place.split("."))
+        (target / "config.json").write_text(json.dumps(config))
+        refused(target, "damaged or was changed by hand")
+    (target / "config.json").write_text(text)
+    change_tensors(target, lambda t: t.update({"mapping.coef_": np.ones((5, 8))}))
+    refused(target, r"coef_ has shape \(5, 8\)")
 
 
 def test_truncated_files_are_refused(model_dir: Path) -> None:

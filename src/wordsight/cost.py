@@ -8,6 +8,8 @@ images, m patches an image, p = 108 numbers a patch, K atoms, F features and C c
 * map: ``2 · n · F²`` for the statistics, of which about half is computed; and a factorisation of
   ``F³ / 3``, which runs at half the speed, for each ridge term tried in each fold (about 4 × 4),
   and two in double precision, each at half the speed again;
+* two-layer map with H hidden units: ``4 · n · F · H`` an iteration, and ``2 · F² · H`` to keep the
+  problem round, about 30 iterations, at half the speed;
 * softmax: ``4 · n · F · C`` an iteration, about 30 iterations, at a tenth of the speed, since the
   features are read from memory each time.
 
@@ -26,6 +28,7 @@ __all__ = ["count_operations", "estimate_seconds", "measure_speed"]
 PATCH_SIZE = 6
 DICTIONARY_PASSES = 15
 FACTORISATIONS = 16
+TWO_LAYER_PASSES = 30
 SOFTMAX_PASSES = 30
 SECONDS_TO_DECODE = 5e-4
 SECONDS_AT_LEAST = 1.0
@@ -41,6 +44,7 @@ def estimate_seconds(
     values_per_atom: int,
     learns_dictionary: bool,
     tries_alpha: bool,
+    n_hidden: int = 0,
     device: str | None = None,
 ) -> float:
     """Estimate the seconds that training takes, as the module describes.
@@ -58,6 +62,8 @@ def estimate_seconds(
     learns_dictionary, tries_alpha : bool
         Whether the dictionary takes passes over its patches, and whether the ridge term is
         searched for.
+    n_hidden : int, default 0
+        Hidden units of the map; 0 for the linear one.
     device : str or None
         Where to compute.
 
@@ -74,6 +80,7 @@ def estimate_seconds(
         n_features=4 * values_per_atom * n_atoms,
         n_passes=DICTIONARY_PASSES if learns_dictionary else 0,
         n_factorisations=FACTORISATIONS if tries_alpha else 0,
+        n_hidden=n_hidden,
     )
     decoding = 2 * n_images * SECONDS_TO_DECODE * (image_size / 32) ** 2
     return SECONDS_AT_LEAST + decoding + operations / measure_speed(n_atoms, device)
@@ -89,6 +96,7 @@ def count_operations(
     n_features: int,
     n_passes: int,
     n_factorisations: int,
+    n_hidden: int = 0,
 ) -> float:
     """Count multiplications and additions, slower ones by the time they take.
 
@@ -106,6 +114,8 @@ def count_operations(
         Passes over the patches.
     n_factorisations : int
         Cholesky factors of F × F.
+    n_hidden : int, default 0
+        Hidden units of the map; 0 for the linear one.
 
     Returns
     -------
@@ -120,8 +130,9 @@ def count_operations(
     statistics = 2.0 * n_images * F**2 / 2
     factor = 2 * F**3 / 3
     solving = factor * n_factorisations + 2 * 2 * factor
+    layers = 2 * (4.0 * n_images * F + 2.0 * F**2) * n_hidden * TWO_LAYER_PASSES
     softmax = 10 * 4.0 * n_images * F * n_classes * SOFTMAX_PASSES
-    return dictionary + features + statistics + solving + softmax
+    return dictionary + features + statistics + solving + layers + softmax
 
 
 def measure_speed(n_atoms: int, device: str | None = None, *, seconds: float = 0.2) -> float:

@@ -68,7 +68,7 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         lines.append(f"- Features: {config['n_features']}, given ready.")
     lines += [
         f"- Word vectors: {config['words']['source']}.",
-        f"- Map: {mapping['kind']}, ridge term {mapping['fitted']['alpha_']:.3g}.",
+        f"- Map: {mapping['kind']}, {_about_map(mapping)}.",
         f"- Novelty: {novelty['kind']}, threshold set on {config['n_calibration']} held-out seen "
         f"images so that about {100 * config['params']['false_novel_rate']:.3g} % of seen images "
         f"are called novel; gate: {config['params']['gate']}.",
@@ -82,6 +82,16 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     if "command" in about:
         lines.append(f"- Command: `{about['command']}`")
     return "\n".join(lines)
+
+
+def _about_map(mapping: Mapping[str, Any]) -> str:
+    params, fitted = mapping["params"], mapping["fitted"]
+    if mapping["kind"] == "TwoLayerMap":
+        return (
+            f"{params['n_hidden']} hidden units, weight decay {params['weight_decay']:.3g}, "
+            f"iteration {fitted['best_iter_']} of {fitted['n_iter_']} kept"
+        )
+    return f"ridge term {fitted['alpha_']:.3g}"
 
 
 def _scores(about: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
 from wordsight.mapping.linear import LinearMap
+from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 
@@ -118,7 +119,22 @@ PARTS: dict[str, dict[str, StoredPart]] = {
             LinearMap,
             {"coef_": ("d", "F"), "intercept_": ("d",)},
             {"alpha_": finite_number, "flat_": _flag},
-        )
+        ),
+        "TwoLayerMap": StoredPart(
+            TwoLayerMap,
+            {
+                "coef_hidden_": ("h", "F"),
+                "intercept_hidden_": ("h",),
+                "coef_": ("d", "h"),
+                "intercept_": ("d",),
+            },
+            {
+                "flat_": _flag,
+                "n_iter_": whole_number,
+                "best_iter_": whole_number,
+                "loss_": finite_number,
+            },
+        ),
     },
     "novelty": {
         "GaussianNovelty": StoredPart(
@@ -168,6 +184,12 @@ def check_part(part: Any) -> None:
             )
         if not (part.scale_ > 0).all():
             raise ValueError("a feature has no positive scale")
+    elif isinstance(part, TwoLayerMap):
+        part._check_parameters()
+        if part.n_hidden != len(part.coef_hidden_):
+            raise ValueError(
+                f"{len(part.coef_hidden_)} hidden units, and {part.n_hidden} are to be there"
+            )
     elif isinstance(part, GaussianNovelty):
         part._check_parameters()
         if not (part.variances_ > 0).all() or not (part.priors_ > 0).all():

@@ -374,7 +374,8 @@ def _unpack_part(
     if role == "novelty":
         part.n_features_in_ = take("words.seen", ("C", "d")).shape[1]
     elif role != "features":
-        part.n_features_in_ = part.coef_.shape[1]
+        # what meets the features: θ1 where there are two layers
+        part.n_features_in_ = getattr(part, "coef_hidden_", part.coef_).shape[1]
     check_part(part)
     return part
 

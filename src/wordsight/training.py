@@ -25,6 +25,7 @@ from wordsight.features.dictionary import DictionaryKind
 from wordsight.features.encoding import EncoderKind
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
+from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.calibration import threshold_for_rate
 from wordsight.novelty.gaussian import GaussianNovelty
@@ -48,8 +49,13 @@ class Settings:
         Height and width that images are brought to.
     n_atoms, n_patches, dictionary, encoder
         Of `PatchFeatures`.
+    map : {"linear", "two-layer"}
+        `LinearMap` or `TwoLayerMap`.
     alpha : float or "auto"
-        Of `LinearMap`.
+        Of `LinearMap`; `TwoLayerMap` starts from a linear map with this ridge term, and "auto" is
+        its default.
+    n_hidden, weight_decay
+        Of `TwoLayerMap`.
     novelty : {"gaussian", "per-class", "loop"}
         `GaussianNovelty` with either rule, or `LocalOutlierProbability`.
     gate, false_novel_rate, calibration_fraction, random_state
@@ -65,7 +71,10 @@ class Settings:
     n_patches: int = 400_000
     dictionary: DictionaryKind = "omp1"
     encoder: EncoderKind = "soft_threshold"
+    map: Literal["linear", "two-layer"] = "linear"
     alpha: float | Literal["auto"] = "auto"
+    n_hidden: int = 200
+    weight_decay: float = 1e-4
     novelty: Literal["gaussian", "per-class", "loop"] = "gaussian"
     gate: Gate = "hard"
     false_novel_rate: float = 0.1
@@ -90,7 +99,7 @@ class Settings:
                 device=self.device,
                 random_state=self.random_state,
             ),
-            mapping=LinearMap(self.alpha, device=self.device, random_state=self.random_state),
+            mapping=self._mapping(),
             novelty=self._detector(),
             seen_classifier=SoftmaxClassifier(self.softmax_alpha, device=self.device),
             gate=self.gate,
@@ -100,6 +109,19 @@ class Settings:
             on_missing="error" if on_missing == "error" else "compose",
             random_state=self.random_state,
         )
+
+    def _mapping(self) -> LinearMap | TwoLayerMap:
+        if self.map == "linear":
+            return LinearMap(self.alpha, device=self.device, random_state=self.random_state)
+        mapping = TwoLayerMap(
+            self.n_hidden,
+            weight_decay=self.weight_decay,
+            alpha=None if self.alpha == "auto" else self.alpha,
+            device=self.device,
+            random_state=self.random_state,
+        )
+        mapping._check_parameters()  # now, and not after the features
+        return mapping
 
     def _detector(self) -> NoveltyDetector:
         if self.novelty == "loop":
@@ -160,7 +182,8 @@ class TrainingPlan:
             n_patches=self.settings.n_patches,
             values_per_atom=2 if self.settings.encoder == "soft_threshold" else 1,
             learns_dictionary=self.settings.dictionary != "random",
-            tries_alpha=self.settings.alpha == "auto",
+            tries_alpha=self.settings.map == "linear" and self.settings.alpha == "auto",
+            n_hidden=self.settings.n_hidden if self.settings.map == "two-layer" else 0,
             device=self.settings.device,
         )
 

@@ -107,6 +107,8 @@ def test_unseen_names_that_are_slips(scenes: Path, fit: Fit, unseen: str, said: 
         (("--alpha", "-1"), "--alpha -1"),
         (("--alpha", "some"), "--alpha some"),
         (("--alpha", "nan"), "--alpha nan"),
+        (("--map", "two-layer", "--hidden", "0"), "n_hidden=0"),
+        (("--map", "two-layer", "--weight-decay", "-1"), "weight_decay=-1"),
         (("--image-size", "6"), "7 × 7"),
         (("--image-size", "0"), "0"),
         (("--atoms", "0"), "n_atoms=0"),

@@ -97,6 +97,22 @@ def test_the_model_is_that_of_the_python_names(scenes: Path, tmp_path: Path, run
     [
         (("--novelty", "loop"), ("parts", "novelty", "kind"), "LocalOutlierProbability"),
         (("--novelty", "gaussian"), ("parts", "novelty", "params", "rule"), "mixture"),
+        (("--map", "two-layer"), ("parts", "mapping", "kind"), "TwoLayerMap"),
+        (
+            ("--map", "two-layer", "--hidden", "9"),
+            ("parts", "mapping", "params", "n_hidden"),
+            9,
+        ),
+        (
+            ("--map", "two-layer", "--weight-decay", "0.02"),
+            ("parts", "mapping", "params", "weight_decay"),
+            0.02,
+        ),
+        (
+            ("--map", "two-layer", "--alpha", "0.3"),
+            ("parts", "mapping", "params", "alpha"),
+            0.3,
+        ),
         (("--dictionary", "random"), ("parts", "features", "params", "dictionary"), "random"),
         (("--random-state", "5"), ("params", "random_state"), 5),
         (("--split", "test", "--calibration-fraction", "0.4"), ("about", "n_images"), 30),

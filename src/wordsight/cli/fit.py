@@ -13,7 +13,7 @@ from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
 
 if TYPE_CHECKING:
-    from wordsight.training import TrainingPlan
+    from wordsight.training import Settings, TrainingPlan
 
 __all__ = ["fit"]
 
@@ -57,8 +57,21 @@ def fit(
     encoder: Annotated[
         Literal["soft_threshold", "triangle"], typer.Option(help="How patches are encoded.")
     ] = "soft_threshold",
+    map_kind: Annotated[
+        Literal["linear", "two-layer"], typer.Option("--map", help="The map into word space.")
+    ] = "linear",
+    hidden: Annotated[
+        int, typer.Option("--hidden", "--n-hidden", help="Hidden units of the two-layer map.")
+    ] = 200,
+    weight_decay: Annotated[
+        float, typer.Option(help="Weight of the penalty of the two-layer map.")
+    ] = 1e-4,
     alpha: Annotated[
-        str, typer.Option(help="Ridge term of the map into word space: auto, or a number.")
+        str,
+        typer.Option(
+            help="Ridge term of the linear map, from which the two-layer map starts, too: auto, or "
+            "a number."
+        ),
     ] = "auto",
     novelty: Annotated[
         Literal["gaussian", "per-class", "loop"], typer.Option(help="The novelty detector.")
@@ -114,7 +127,10 @@ def fit(
         n_patches=patches,
         dictionary=dictionary,
         encoder=encoder,
+        map=map_kind,
         alpha=_alpha(alpha),
+        n_hidden=hidden,
+        weight_decay=weight_decay,
         novelty=novelty,
         gate=gate,
         false_novel_rate=false_novel_rate,
@@ -176,13 +192,22 @@ def _say_plan(plan: "TrainingPlan") -> None:
     console.say(f"  {len(plan.dataset)} images of {settings.image_size} × {settings.image_size}")
     console.say(
         f"  features: {settings.n_atoms} atoms ({settings.dictionary}, {settings.encoder}) from "
-        f"{settings.n_patches} patches; map: alpha {settings.alpha}; novelty: {settings.novelty}, "
+        f"{settings.n_patches} patches; map: {_about_map(settings)}; novelty: {settings.novelty}, "
         f"{settings.false_novel_rate:.0%} of seen images; gate: {settings.gate}; seed: "
         f"{settings.random_state}"
     )
     seconds = plan.estimate_seconds()
     if seconds > WORTH_SAYING:
         console.say(f"This will take about {_duration(seconds)}.")
+
+
+def _about_map(settings: "Settings") -> str:
+    if settings.map == "linear":
+        return f"linear, alpha {settings.alpha}"
+    return (
+        f"two-layer, {settings.n_hidden} hidden units, weight decay {settings.weight_decay:g}, "
+        f"alpha {settings.alpha}"
+    )
 
 
 def _say_done(out: Path, data: Path, seconds: float) -> None:
