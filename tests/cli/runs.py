@@ -31,13 +31,18 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "wordsight", *map(str, arguments)]
 
 
-def spawn(*arguments: object, preexec: Callable[[], object] | None = None, **env: str) -> Run:
+def spawn(
+    *arguments: object,
+    preexec: Callable[[], object] | None = None,
+    timeout: float = 120.0,
+    **env: str,
+) -> Run:
     done = subprocess.run(
         command(*arguments),
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=timeout,
         env={**os.environ, **env},
         preexec_fn=preexec,
     )

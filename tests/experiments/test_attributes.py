@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
-from small_lab import small_lab
 
+from experiments.small_lab import small_lab
 from wordsight.exceptions import DataError
 from wordsight.experiments.attribute_prediction import (
     AttributeTable,

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
-from small_lab import N_TRAIN, small_lab
 
+from experiments.small_lab import N_TRAIN, small_lab
 from wordsight.experiments.outliers import EXPERIMENT, reference_set, scores_in_blocks, seen_share
 from wordsight.experiments.setting import CLASSES, UNSEEN
 from wordsight.novelty.gaussian import GaussianNovelty

@@ -6,8 +6,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from small_lab import small_lab
 
+from experiments.small_lab import small_lab
 from wordsight.experiments import attributes, distractors, outliers, word_vectors
 from wordsight.experiments.canvas import over_seeds
 from wordsight.experiments.experiment import Experiment, Outcome

@@ -2,8 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from small_lab import small_lab
 
+from experiments.small_lab import small_lab
 from wordsight.experiments.setting import CLASSES, PUBLISHED_PAIRS
 from wordsight.experiments.word_vectors import EXPERIMENT, UnseenImages, random_accuracies
 

@@ -20,6 +20,7 @@ from wordsight.cli.fit import fit
 from wordsight.cli.info import info
 from wordsight.cli.options import Debug, Quiet
 from wordsight.cli.predict import predict
+from wordsight.cli.reproduce import reproduce
 from wordsight.exceptions import WordsightError
 
 __all__ = ["app", "main"]
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, evaluate, predict, info, demo):
+for _command in (fit, evaluate, predict, info, demo, reproduce):
     app.command()(_command)
 app.add_typer(data.app, name="data")
 app.add_typer(words.app, name="words")

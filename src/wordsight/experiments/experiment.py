@@ -79,6 +79,7 @@ class Picture:
 
 
 def _no_pictures(outcomes: Sequence[Outcome]) -> list[Picture]:
+    """Draw nothing, for any outcomes."""
     return []
 
 
