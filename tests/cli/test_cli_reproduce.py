@@ -1,7 +1,10 @@
 """``wordsight reproduce``: a whole report of tiny pictures, resumed, refused, without a display."""
 
+import html
 import json
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from cli.runs import Run, Runner, check_failed, contents, spawn
 from experiments.ten_classes import TINY, write_pictures
+from wordsight.cli import main
 from wordsight.experiments.catalogue import EXPERIMENTS
 from wordsight.experiments.results import Results
 from wordsight.experiments.setting import CLASSES, Setting
@@ -30,8 +34,6 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of all experiments and two seeds. Never written to."""
-    from wordsight.cli import main
-
     out = tmp_path_factory.mktemp("report") / "report"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Setting, "quick", classmethod(lambda _cls: TINY))
@@ -49,7 +51,7 @@ def test_a_report_holds_every_experiment_and_seed(whole: Path) -> None:
         assert all(run.seconds > 0 for run in one.runs)
     page = (whole / "index.html").read_text(encoding="utf-8")
     for experiment in EXPERIMENTS:
-        assert experiment.title in page
+        assert html.escape(experiment.title) in page
     drawn = {path.name for path in (whole / "pictures").iterdir()}
     assert len(drawn) >= len(EXPERIMENTS)
     assert "could not be drawn" not in page
@@ -89,7 +91,8 @@ def test_an_interrupted_run_goes_on(
     given = ["reproduce", pictures, "--quick", "--only", FAST, "--out", out]
 
     def stop(*_args: object, **_kwargs: object) -> None:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)  # the signal is there before
 
     with monkeypatch.context() as patch:
         patch.setattr("wordsight.experiments.lab.ridge_leaving_out", stop)
@@ -126,6 +129,7 @@ def _damage(place: Path) -> None:
     place.write_bytes(bytes(content))
 
 
+@pytest.mark.filterwarnings("default")
 def test_a_damaged_cache_is_said_and_made_again(
     pictures: Path, tmp_path: Path, run: Runner
 ) -> None:

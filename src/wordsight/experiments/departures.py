@@ -120,9 +120,7 @@ VARIANTS: dict[str, tuple[str, Callable[[Split, Array, Lab], Array]]] = {
     "mixture": ("Gaussian, one threshold (Eq. 3)", _gaussian("mixture", "rest")),
     "mixture, variance by all": (
         "… variance divided by the number of all images",
-        lambda split, words, _lab: mixture_with(
-            split, words, by_all=True, exponent=words.shape[1]
-        ),
+        lambda split, words, _lab: mixture_with(split, words, by_all=True, exponent=words.shape[1]),
     ),
     "mixture, classes for dimension": (
         "… number of classes in place of the dimension",
@@ -161,7 +159,9 @@ def _title(name: str) -> str:
     what = VARIANTS[name][0]
     if not what.startswith("…"):
         return what
-    return VARIANTS[name.split(",")[0]][0] + what.removeprefix("…").replace(" ", ", ", 1)
+    return VARIANTS[name.split(",", maxsplit=1)[0]][0] + what.removeprefix("…").replace(
+        " ", ", ", 1
+    )
 
 
 def _run(lab: Lab) -> Outcome:

@@ -197,7 +197,7 @@ class Reproduction:
                 say(f"[{n_done + 1}/{n_all}] seed {seed}: {one.title} ({left})")
                 runs[one.name].append(self._run_one(one, lab))
                 n_done += 1
-            stages += [StageRecord(name, seed, s) for name, s in lab.stage_seconds.items()]
+            stages += [StageRecord(name, seed, s) for name, s in sorted(lab.stage_seconds.items())]
         return Results(
             version=__version__,
             command=command,
@@ -244,10 +244,13 @@ class Reproduction:
                 "numbers": {key: float(value) for key, value in outcome.numbers.items()},
                 "details": dict(outcome.details),
                 "setting": dict(outcome.setting),
+                # where only outcomes are kept, their report still tells what the rest took
+                "stages": dict(lab.stage_seconds),
             }
 
         kept = lab.kept_value(experiment.name, {"version": experiment.version}, make)
         found: Mapping[str, Any] = kept.value
+        lab.stage_seconds.update(found["stages"])
         outcome = Outcome(found["numbers"], found["details"], found["setting"])
         return RunRecord.of(outcome, lab.seed, kept.seconds)
 
