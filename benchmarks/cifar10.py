@@ -3,7 +3,7 @@
 ``python -m benchmarks.cifar10 DATA --work DIR`` runs, for each seed, the command line as a user
 would, fit with cat and truck unseen, and evaluate; and `benchmarks.ten_classes`. Every
 finished part is kept in the work folder as JSON, so that an interrupted run goes on; at the end
-``docs/results.md`` is written from these files and from nothing else.
+``docs/end-to-end.md`` is written from these files and from nothing else.
 """
 
 import argparse
@@ -29,7 +29,7 @@ ROWS = (
     ("eight seen classes alone, softmax", "seen_only_accuracy", 0.83, "paper .825"),
     ("AUSUC, Gaussian gate", "ausuc", 0.54, "from the paper's curve: .563"),
 )
-INTRODUCTION = """# Results
+INTRODUCTION = """# End to end on CIFAR-10
 
 Written by `python -m benchmarks.cifar10 DATA --work DIR`: change that, not this page.
 
@@ -113,7 +113,7 @@ def mean_sd(values: Sequence[float], digits: int = 4) -> str:
 def page(
     seeds: Sequence[int], results: dict[str, list[dict[str, Any]]], loop: dict[str, Any]
 ) -> str:
-    """Write docs/results.md."""
+    """Write docs/end-to-end.md."""
     return INTRODUCTION.format(seeds=", ".join(map(str, seeds))) + "\n".join(
         [
             "| what | at least | reached | each seed | reference |",
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder that holds cifar10/ and word_vectors/")
     parser.add_argument("--work", type=Path, required=True, help="where finished parts are kept")
     parser.add_argument("--seeds", default="0,1,2", help="seeds, separated by commas")
-    parser.add_argument("--out", type=Path, default=Path("docs/results.md"))
+    parser.add_argument("--out", type=Path, default=Path("docs/end-to-end.md"))
     given = parser.parse_args()
     seeds = [int(seed) for seed in given.seeds.split(",")]
     given.work.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What four experiments promise alike: all their numbers, JSON, pictures without a display."""
+"""What all experiments promise alike: all their numbers, JSON, pictures without a display."""
 
 import json
 from io import BytesIO
@@ -8,14 +8,15 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from experiments.small_lab import small_lab
-from wordsight.experiments import attributes, distractors, outliers, word_vectors
 from wordsight.experiments.canvas import over_seeds
+from wordsight.experiments.catalogue import EXPERIMENTS
 from wordsight.experiments.experiment import Experiment, Outcome
 
-EXPERIMENTS = [module.EXPERIMENT for module in (attributes, distractors, outliers, word_vectors)]
+# dictionaries are learned from images, which this laboratory has none of: see test_dictionaries
+WITHOUT_IMAGES = [one for one in EXPERIMENTS if one.name != "dictionaries"]
 
 
-@pytest.fixture(scope="module", params=EXPERIMENTS, ids=lambda experiment: experiment.name)
+@pytest.fixture(scope="module", params=WITHOUT_IMAGES, ids=lambda experiment: experiment.name)
 def experiment(request: pytest.FixtureRequest) -> Experiment:
     found = request.param
     assert isinstance(found, Experiment)
@@ -40,8 +41,10 @@ def test_numbers_are_those_announced(experiment: Experiment, outcomes: list[Outc
     if experiment.name == "distractors":  # the words here are too few for twenty distractors
         keys = [key for key in keys if ("_12" not in key and "_20" not in key) or "default" in key]
     for outcome in outcomes:
-        assert set(outcome.numbers) == set(keys)
-        assert all(0.0 <= value <= 1.0 for value in outcome.numbers.values())
+        # nobody reaches 70 % on the seen classes of this laboratory
+        assert set(outcome.numbers) == {key for key in keys if "at 70 seen" not in key}
+        lowest = {"rank correlation": -1.0}
+        assert all(lowest.get(key, 0.0) <= value <= 1.0 for key, value in outcome.numbers.items())
 
 
 def test_the_same_seed_gives_the_same_outcome(

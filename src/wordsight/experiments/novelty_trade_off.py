@@ -112,8 +112,11 @@ def _run(lab: Lab) -> Outcome:
             key = f"{name}, {kind}"
             numbers[f"AUSUC, {key}"] = curve.area
             numbers[f"best harmonic mean, {key}"] = curve.best_harmonic_mean
-            numbers[f"unseen at 70 seen, {key}"] = curve.unseen_at_seen(0.7) or 0.0
-            numbers[f"AUROC, {key}"] = novelty_auroc(is_unseen, novelty) or 0.0
+            at_70, auroc = curve.unseen_at_seen(0.7), novelty_auroc(is_unseen, novelty)
+            if at_70 is not None:  # a small training set may not reach 70 %
+                numbers[f"unseen at 70 seen, {key}"] = at_70
+            assert auroc is not None  # there are images of both kinds
+            numbers[f"AUROC, {key}"] = auroc
             curves[key] = _thinned(curve, novelty)
             if name == "loop":
                 proba = detector.novelty_proba(split.test)

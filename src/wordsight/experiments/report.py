@@ -1,4 +1,4 @@
-"""The report of ``wordsight reproduce``: index.html, results.json and the pictures."""
+"""The report of ``wordsight reproduce``: index.html, results.json, results.md and the pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,12 @@ from wordsight.experiments.drawn import draw
 from wordsight.experiments.experiment import Experiment
 from wordsight.experiments.page import page
 from wordsight.experiments.results import Results
+from wordsight.experiments.results_page import markdown
 from wordsight.storage import atomic_path, check_writable, refuse_existing
 
 __all__ = ["check_report", "write_report"]
 
-_PAGE, _RESULTS, _PICTURES = "index.html", "results.json", "pictures"
+_PAGE, _RESULTS, _TABLES, _PICTURES = "index.html", "results.json", "results.md", "pictures"
 
 
 def check_report(out: Path, *, overwrite: bool) -> None:
@@ -44,8 +45,8 @@ def write_report(
     experiments : sequence of Experiment
         They draw the pictures; one that is missing has none.
     out : Path
-        A folder, made where it is missing. It gets ``index.html``, ``results.json`` and
-        ``pictures/*.png``.
+        A folder, made where it is missing. It gets ``index.html``, ``results.json``,
+        ``results.md`` (the tables alone) and ``pictures/*.png``.
     overwrite : bool
         Replace a report that is there.
 
@@ -75,6 +76,8 @@ def write_report(
         with atomic_path(out / _PICTURES / picture.file) as temporary:
             temporary.write_bytes(picture.png)
     results.write(out / _RESULTS)
+    with atomic_path(out / _TABLES) as temporary:
+        temporary.write_text(markdown(results), encoding="utf-8", errors="replace")
     with atomic_path(out / _PAGE) as temporary:
         # a command may name a file whose name is not text
         temporary.write_text(content, encoding="utf-8", errors="replace")
