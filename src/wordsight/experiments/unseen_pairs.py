@@ -178,7 +178,7 @@ def _heat_map(outcomes: Sequence[Outcome]) -> Figure:
     axes.set_xticks(range(len(order)), order, rotation=40, ha="right")
     axes.set_yticks(range(len(order)), order)
     axes.spines[:].set_visible(False)
-    axes.set_title("All 45 pairs of unseen classes", loc="left", fontweight="bold", color=INK)
+    figure.suptitle("All 45 pairs of unseen classes", x=0.02, ha="left", fontweight="bold")
     return figure
 
 
