@@ -72,6 +72,6 @@ def test_raw_features_against_densities_of_scipy() -> None:
 
 def test_published_shares_are_low_is_good() -> None:
     numbers = {number.key: number for number in EXPERIMENT.numbers}
-    assert numbers["two_layer_gaussian"].published == 0.12
-    assert numbers["two_layer_gaussian"].higher_is_better is False
-    assert numbers["raw_gaussian"].published == 0.78
+    assert numbers["two_layer_per_class"].published == 0.12
+    assert numbers["two_layer_per_class"].higher_is_better is False
+    assert numbers["raw_per_class"].published == 0.78
