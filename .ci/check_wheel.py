@@ -4,7 +4,13 @@ import sys
 import zipfile
 from pathlib import Path
 
-NEEDED = ("wordsight/py.typed", "wordsight/words/wiki50.safetensors", "wordsight/cli/__init__.py")
+NEEDED = (
+    "wordsight/py.typed",
+    "wordsight/words/wiki50.safetensors",
+    "wordsight/cli/__init__.py",
+    "wordsight/experiments/attributes.json",
+    "wordsight/experiments/report.html",
+)
 VOCABULARY_LIMIT = 3_000_000  # bytes
 
 
