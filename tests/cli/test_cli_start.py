@@ -60,6 +60,7 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "predict",
         "info",
         "demo",
+        "reproduce",
         "data info",
         "data fetch",
         "words near",
