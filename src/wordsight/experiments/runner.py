@@ -44,6 +44,10 @@ TYPICAL_SECONDS = {
 
 SOME_SECONDS = 4.0
 FULL_SIZE = 60_000 * 1600
+
+KEPT = 0.2
+"""A step that takes less than this share of its estimate was not done, but found."""
+
 BYTES_A_NUMBER = 4
 
 
@@ -54,6 +58,37 @@ def find_words(data: Path) -> Path | None:
         if place.is_file():
             return place
     return None
+
+
+class _Clock:
+    """How long the rest will take, from estimates and from what the work before it took.
+
+    Parameters
+    ----------
+    estimates : list of float
+        Seconds of each step.
+    """
+
+    def __init__(self, estimates: list[float]) -> None:
+        self._estimates = estimates
+        self._n_done = 0
+        self._estimated, self._spent = 0.0, 0.0
+        self._last = perf_counter()
+
+    def tick(self) -> None:
+        """Note that a step is done."""
+        now = perf_counter()
+        spent, expected = now - self._last, self._estimates[self._n_done]
+        if spent > KEPT * expected:  # what was kept tells nothing of this machine
+            self._spent += spent
+            self._estimated += expected
+        self._last = now
+        self._n_done += 1
+
+    def left(self) -> float:
+        """Return the seconds that the steps to come may take, if none of them is kept."""
+        pace = self._spent / self._estimated if self._estimated else 1.0
+        return pace * sum(self._estimates[self._n_done :])
 
 
 @dataclass
@@ -142,9 +177,7 @@ class Reproduction:
 
     def estimate_seconds(self) -> float:
         """Estimate the time of work that is not kept yet, on two cores, within a factor of two."""
-        return sum(self._estimate(one, seed) for seed in self.seeds for one in self.experiments) + (
-            self._size() * SHARED_SECONDS * len(self.seeds)
-        )
+        return sum(self._all_estimates())
 
     def estimate_bytes(self) -> int:
         """Return what the kept features take on disk, nearly all of what is kept."""
@@ -161,8 +194,12 @@ class Reproduction:
             images += len(data) if most is None else min(len(data), most * len(CLASSES))
         return images * self.setting.n_atoms / FULL_SIZE
 
-    def _estimate(self, experiment: Experiment, seed: int) -> float:
-        return self._size() * TYPICAL_SECONDS.get(experiment.name, SOME_SECONDS)
+    def _all_estimates(self) -> list[float]:
+        """Return the seconds of each experiment with each seed, in the order of running."""
+        size = self._size()
+        of_seed = [size * TYPICAL_SECONDS.get(one.name, SOME_SECONDS) for one in self.experiments]
+        of_seed[0] += size * SHARED_SECONDS  # the first one waits for what all share
+        return of_seed * len(self.seeds)
 
     def run(
         self,
@@ -186,16 +223,17 @@ class Reproduction:
         -------
         Results
         """
-        start = perf_counter()
+        clock = _Clock(self._all_estimates())
         runs: dict[str, list[RunRecord]] = {one.name: [] for one in self.experiments}
         stages: list[StageRecord] = []
         n_done, n_all = 0, len(self.seeds) * len(self.experiments)
         for seed in self.seeds:
             lab = self._lab(seed)
             for one in self.experiments:
-                left = self._left(n_done, n_all, perf_counter() - start)
-                say(f"[{n_done + 1}/{n_all}] seed {seed}: {one.title} ({left})")
+                left = duration(clock.left())
+                say(f"[{n_done + 1}/{n_all}] seed {seed}: {one.title} (about {left} left)")
                 runs[one.name].append(self._run_one(one, lab))
+                clock.tick()
                 n_done += 1
             stages += [StageRecord(name, seed, s) for name, s in sorted(lab.stage_seconds.items())]
         return Results(
@@ -213,17 +251,6 @@ class Reproduction:
             left_out=tuple(left_out),
             peak_bytes=_peak_bytes(),
         )
-
-    def _left(self, n_done: int, n_all: int, spent: float) -> str:
-        if not n_done:
-            return f"about {duration(self.estimate_seconds())} in all"
-        seed, place = divmod(n_done, len(self.experiments))
-        weights = [self._estimate(one, 0) for one in self.experiments]
-        weights[0] += self._size() * SHARED_SECONDS  # the first one waits for what all share
-        whole = sum(weights)
-        done = seed * whole + sum(weights[:place])
-        left = max(len(self.seeds) * whole - done, 0.0)
-        return f"about {duration(spent * left / done)} left"
 
     def _lab(self, seed: int) -> Lab:
         return Lab(
