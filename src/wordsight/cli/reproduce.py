@@ -42,7 +42,7 @@ def reproduce(
     seeds: Annotated[int, typer.Option(help="How many seeds, from 0.", min=1)] = 1,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="400 atoms and 1,000 images a class: minutes, not numbers."),
+        typer.Option("--quick", help="400 atoms and 1,000 training images a class: minutes."),
     ] = False,
     cache: Annotated[
         Path | None,

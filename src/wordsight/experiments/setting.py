@@ -68,12 +68,13 @@ class Setting:
 
     @classmethod
     def quick(cls) -> Self:
-        """Return the small setting: 400 atoms and 1,000 images a class, minutes in all."""
+        """Return the small setting: 400 atoms and 1,000 training images a class, minutes in all."""
         return cls(
             n_atoms=400,
             n_patches=50_000,
             max_iter=10,
             train_per_class=1000,
+            test_per_class=250,
             table_atoms=(100, 200, 400),
             table_train_per_class=250,
             n_draws=100,
