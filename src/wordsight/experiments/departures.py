@@ -10,10 +10,8 @@ from scipy.special import logsumexp
 from wordsight.experiments.canvas import blank, tidy
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
 from wordsight.experiments.lab import Lab, Split
-from wordsight.experiments.novelty_trade_off import MAPS, sweep
+from wordsight.experiments.novelty_trade_off import MAPS, detector_named, sweep
 from wordsight.geometry import sq_dist
-from wordsight.novelty.gaussian import GaussianNovelty
-from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.plots import INK, SEEN_COLOUR, UNSEEN_COLOUR
 
 __all__ = ["EXPERIMENT", "VARIANTS", "global_lof", "mixture_with"]
@@ -85,20 +83,12 @@ def global_lof(points: Array, reference: Array, n_neighbours: int = N_NEIGHBOURS
     return found
 
 
-def _gaussian(rule: str, reference: str) -> Callable[[Split, Array, Lab], Array]:
+def _detector(kind: str, reference: str) -> Callable[[Split, Array, Lab], Array]:
     def novelty(split: Split, seen_words: Array, lab: Lab) -> Array:
         points, labels = _reference(split, reference, lab)
         centers = dict(zip(split.seen, seen_words, strict=True))
-        detector = GaussianNovelty(rule=rule).fit(points, labels, centers=centers)
+        detector = detector_named(kind).fit(points, labels, centers=centers)
         return -detector.score_samples(split.test)
-
-    return novelty
-
-
-def _loop(reference: str) -> Callable[[Split, Array, Lab], Array]:
-    def novelty(split: Split, _seen_words: Array, lab: Lab) -> Array:
-        points, labels = _reference(split, reference, lab)
-        return -LocalOutlierProbability(N_NEIGHBOURS).fit(points, labels).score_samples(split.test)
 
     return novelty
 
@@ -119,7 +109,7 @@ def _global(split: Split, _seen_words: Array, lab: Lab) -> Array:
 
 
 VARIANTS: dict[str, tuple[str, Callable[[Split, Array, Lab], Array]]] = {
-    "mixture": ("Gaussian, one threshold (Eq. 3)", _gaussian("mixture", "rest")),
+    "mixture": ("Gaussian, one threshold (Eq. 3)", _detector("gaussian", "rest")),
     "mixture, variance by all": (
         "… variance divided by the number of all images",
         lambda split, words, _lab: mixture_with(split, words, by_all=True, exponent=words.shape[1]),
@@ -134,19 +124,25 @@ VARIANTS: dict[str, tuple[str, Callable[[Split, Array, Lab], Array]]] = {
     ),
     "mixture, held out": (
         "… learned from images that the map has not",
-        _gaussian("mixture", "held out"),
+        _detector("gaussian", "held out"),
     ),
     "per class": (
         "Gaussian, a threshold for each class (NIPS)",
-        _gaussian("per_class", "rest"),
+        _detector("per_class", "rest"),
     ),
     "per class, held out": (
         "… learned from images that the map has not",
-        _gaussian("per_class", "held out"),
+        _detector("per_class", "held out"),
     ),
-    "loop": ("LoOP, all mapped training images", _loop("rest")),
-    **{f"loop, {n}": (f"… {n:,} of them, drawn", _loop(str(n))) for n in REFERENCES},
-    "loop, held out": ("… 4,000 images that the map has not learned from", _loop("held out")),
+    "loop": ("LoOP, all mapped training images", _detector("loop", "rest")),
+    **{
+        f"loop, {size}": (f"… {size:,} of them, drawn", _detector("loop", str(size)))
+        for size in REFERENCES
+    },
+    "loop, held out": (
+        "… 4,000 images that the map has not learned from",
+        _detector("loop", "held out"),
+    ),
     "loop, all points": ("… 4,000 drawn, distances summed over all of them", _global),
 }
 """Names in a report, and what makes the novelty score of the test images."""

@@ -200,7 +200,6 @@ class Lab:
             "test": choose_images(test, setting.test_per_class, seed, f"{name} (test)"),
         }
         self.stage_seconds: dict[str, float] = {}
-        self._seen_factor: RidgeFactor | None = None
 
     def random_state(self, purpose: str) -> np.random.RandomState:
         """Return the random numbers of one purpose: they depend on it and on the seed alone."""
@@ -292,18 +291,17 @@ class Lab:
 
     def seen_scores(self, unseen: Sequence[str]) -> SeenScores:
         """Return the linear map, before words, with two classes left out (or none)."""
-        return self._scores_of(unseen, self._class_scores, held_out=False)
+        return self._scores_of(unseen, held_out=False)
 
     def held_out_scores(self, unseen: Sequence[str]) -> SeenScores:
         """Return the same of a map that has not learned from a tenth of the training images.
 
         `train` holds only these.
         """
-        return self._scores_of(unseen, self._class_scores, held_out=True)
+        return self._scores_of(unseen, held_out=True)
 
-    def _scores_of(
-        self, unseen: Sequence[str], kept: Mapping[str, NDArray[Any]], *, held_out: bool
-    ) -> SeenScores:
+    def _scores_of(self, unseen: Sequence[str], *, held_out: bool) -> SeenScores:
+        kept = self._class_scores
         out = tuple(name for name in CLASSES if name in unseen)
         seen = tuple(name for name in CLASSES if name not in unseen)
         key = _key(out)
@@ -408,7 +406,6 @@ class Lab:
         # the ridge term is in units of the mean variance of a feature, which standardising makes 1
         mapping = LinearMap(self.setting.alpha, device=self.device, random_state=self.seed)
         found = mapping.fit_held_out(X, self._targets(labels), self._held_out_rows[:n_seen])
-        self._seen_factor = found.factor
         softmax = SoftmaxClassifier(device=self.device).fit(X, labels, factor=found.factor)
         order = [softmax.classes_.tolist().index(name) for name in _seen_classes()]
         return {

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from wordsight.experiments.canvas import blank
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
 from wordsight.experiments.lab import Lab, MapKind, Split
 from wordsight.geometry import sq_dist
@@ -16,9 +16,9 @@ from wordsight.metrics import SeenUnseenCurve, novelty_auroc, seen_unseen_curve
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
-from wordsight.plots import DPI, INK, SEEN_COLOUR, UNSEEN_COLOUR
+from wordsight.plots import INK, SEEN_COLOUR, UNSEEN_COLOUR
 
-__all__ = ["DETECTORS", "EXPERIMENT", "PUBLISHED", "sweep"]
+__all__ = ["DETECTORS", "EXPERIMENT", "PUBLISHED", "detector_named", "fitted_detector", "sweep"]
 
 DETECTORS = {
     "gaussian": "Gaussian, one threshold",
@@ -161,9 +161,7 @@ def _draw(outcomes: Sequence[Outcome]) -> list[Picture]:
 
 
 def _figure(n: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(5.4 * n, 5.6), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = list(figure.subplots(1, n, sharey=True))
+    figure, axes = blank(5.4 * n, 5.6, n)
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
         one.set_ylim(0, 1)

@@ -1,6 +1,6 @@
 """The most novel test images: how many are of seen classes, in word space and raw features."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from wordsight.experiments.canvas import GREY, THIRD_COLOUR, below, blank, over_seeds, tidy
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
+from wordsight.experiments.novelty_trade_off import DETECTORS, detector_named
 from wordsight.experiments.setting import UNSEEN
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.gaussian import GaussianNovelty
-from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.plots import INK, SEEN_COLOUR, UNSEEN_COLOUR
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ FURTHEST = 2000
 
 N_REFERENCE = 500
 """Training images a class that detectors learn from in raw features, where each has 100 kB."""
+
+METHODS = ("per_class", "gaussian", "loop")
+"""Names in `DETECTORS`, the rule of the NIPS version first."""
 
 ROWS = 2000
 """Test images scored at once in raw features."""
@@ -83,13 +86,13 @@ def scores_in_blocks(
     return np.concatenate([detector.score_samples(points[i : i + n_rows]) for i in starts])
 
 
-def _detectors() -> dict[str, Callable[[], NoveltyDetector]]:
-    # blocks of the Gaussians' scores are small for the sake of raw features
-    return {
-        "per_class": lambda: GaussianNovelty("per_class", block_size=1024),
-        "gaussian": lambda: GaussianNovelty(block_size=1024),
-        "loop": lambda: LocalOutlierProbability(20, extent=3.0),
-    }
+def _detectors() -> Iterator[tuple[str, NoveltyDetector]]:
+    """Yield the detectors, unfitted."""
+    for method in METHODS:
+        detector = detector_named(method)
+        if isinstance(detector, GaussianNovelty):
+            detector.block_size = 1024  # small, for the sake of raw features
+        yield method, detector
 
 
 def _run(lab: "Lab") -> Outcome:
@@ -115,12 +118,12 @@ def _scores(lab: "Lab", features: "Features") -> Iterator[tuple[str, str, NDArra
     for kind in ("two_layer", "linear"):
         split = lab.split("two_layer" if kind == "two_layer" else "linear")
         centers = dict(zip(split.seen, lab.word_vectors(split.seen), strict=True))
-        for method, new in _detectors().items():
-            detector = new().fit(split.rest, split.rest_labels, centers=centers)
+        for method, detector in _detectors():
+            detector.fit(split.rest, split.rest_labels, centers=centers)
             yield kind, method, detector.score_samples(split.test)
     points, labels = reference_set(features, N_REFERENCE, lab.random_state("outliers"))
-    for method, new in _detectors().items():
-        yield "raw", method, scores_in_blocks(new().fit(points, labels), features.test)
+    for method, detector in _detectors():
+        yield "raw", method, scores_in_blocks(detector.fit(points, labels), features.test)
 
 
 _SOURCE = "NIPS 2013, section on outlier detection"
@@ -128,11 +131,6 @@ _SPACES = {
     "two_layer": "word space, two-layer map",
     "linear": "word space, linear map",
     "raw": "raw features",
-}
-_METHODS = {
-    "per_class": "Gaussian, a threshold for each class",
-    "gaussian": "Gaussian, one threshold",
-    "loop": "LoOP",
 }
 _PUBLISHED = {"two_layer": 0.12, "raw": 0.78}
 _REASON = (
@@ -142,12 +140,12 @@ _REASON = (
 
 
 def _numbers() -> Iterator[Number]:
-    for method, method_name in _METHODS.items():
+    for method in METHODS:
         for space, space_name in _SPACES.items():
             printed = _PUBLISHED.get(space) if method == "per_class" else None
             yield Number(
                 f"{space}_{method}",
-                f"Seen among the {N_MOST} most novel ({method_name}, {space_name})",
+                f"Seen among the {N_MOST} most novel ({DETECTORS[method]}, {space_name})",
                 published=printed,
                 source="" if printed is None else _SOURCE,
                 reason=_REASON if space == "two_layer" and printed else "",
@@ -165,8 +163,8 @@ def _draw(outcomes: Sequence[Outcome]) -> list[Picture]:
     # seeds share one count of test images, and with it the grid
     counts = outcomes[0].details["counts"]
     figure, cells = blank(13.0, 5.2, 3)
-    for axes, (method, method_name) in zip(cells, _METHODS.items(), strict=True):
-        tidy(axes, method_name, x="Most novel test images")
+    for axes, method in zip(cells, METHODS, strict=True):
+        tidy(axes, DETECTORS[method], x="Most novel test images")
         for space, colour in _COLOURS.items():
             mean, sd = over_seeds(outcomes, "shares", f"{space}_{method}")
             style = (0, (5, 2)) if space == "linear" else "-"

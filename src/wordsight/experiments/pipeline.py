@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from wordsight.classifiers.cross_modal import join
 from wordsight.classifiers.word_gaussian import WordGaussians
+from wordsight.experiments.canvas import blank
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
 from wordsight.experiments.lab import Lab, Split
 from wordsight.experiments.novelty_trade_off import DETECTORS, MAPS, fitted_detector
 from wordsight.metrics import harmonic_mean, macro_accuracy, seen_unseen_accuracy
-from wordsight.plots import DPI, INK, SEEN_COLOUR, UNSEEN_COLOUR
+from wordsight.plots import INK, SEEN_COLOUR, UNSEEN_COLOUR
 
 __all__ = ["EXPERIMENT", "recognised"]
 
@@ -95,15 +94,14 @@ def _scores(split: Split, found: NDArray[np.str_]) -> dict[str, float]:
 
 
 def _draw(outcomes: Sequence[Outcome]) -> list[Picture]:
-    figure = Figure(figsize=(10.8, 4.9), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure, panels = blank(10.8, 4.9, 2)
     shown = (
         ("seen", SEEN_COLOUR, None),
         ("unseen", UNSEEN_COLOUR, "///"),
         ("harmonic", "white", None),
     )
     gates = [(name, gate) for name in DETECTORS for gate in GATES]
-    for axes, kind in zip(figure.subplots(1, 2, sharey=True), MAPS, strict=True):
+    for axes, kind in zip(panels, MAPS, strict=True):
         for place, (score, colour, hatch) in enumerate(shown):
             values = np.array(
                 [[one.numbers[_key(score, *which, kind)] for which in gates] for one in outcomes]

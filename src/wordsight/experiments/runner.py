@@ -1,7 +1,6 @@
 """Running experiments: for every seed a laboratory, for every outcome a place to be kept."""
 
 import platform
-import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -181,22 +180,22 @@ class Reproduction:
 
     def estimate_bytes(self) -> int:
         """Return what the kept features take on disk, nearly all of what is kept."""
-        images = self._size() * FULL_SIZE / self.setting.n_atoms
-        return int(images * 8 * self.setting.n_atoms * BYTES_A_NUMBER * len(self.seeds))
+        n_features = 8 * self.setting.n_atoms
+        return self._n_images() * n_features * BYTES_A_NUMBER * len(self.seeds)
 
-    def _size(self) -> float:
-        """Return the size of the work, as a share of the full size."""
-        images = 0.0
+    def _n_images(self) -> int:
+        """Count the images that are chosen, for each seed."""
+        images = 0
         for data, most in (
             (self.train, self.setting.train_per_class),
             (self.test, self.setting.test_per_class),
         ):
             images += len(data) if most is None else min(len(data), most * len(CLASSES))
-        return images * self.setting.n_atoms / FULL_SIZE
+        return images
 
     def _all_estimates(self) -> list[float]:
         """Return the seconds of each experiment with each seed, in the order of running."""
-        size = self._size()
+        size = self._n_images() * self.setting.n_atoms / FULL_SIZE
         of_seed = [size * TYPICAL_SECONDS.get(one.name, SOME_SECONDS) for one in self.experiments]
         of_seed[0] += size * SHARED_SECONDS  # the first one waits for what all share
         return of_seed * len(self.seeds)
@@ -313,7 +312,11 @@ def _machine(device: str | None) -> dict[str, Any]:
     }
 
 
-def _peak_bytes() -> int:
-    """Return the most memory that this process has held."""
+def _peak_bytes() -> int | None:
+    """Return the most memory that this process has held; None where the system does not say."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)

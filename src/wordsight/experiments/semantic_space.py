@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from wordsight.experiments.canvas import blank
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
 from wordsight.experiments.lab import Lab, Split
 from wordsight.experiments.setting import CLASSES, UNSEEN
 from wordsight.geometry import sq_dist
-from wordsight.plots import DPI, INK, project
+from wordsight.plots import INK, project
 
 __all__ = ["EXPERIMENT", "share_near"]
 
@@ -87,9 +86,7 @@ def _draw(outcomes: Sequence[Outcome]) -> list[Picture]:
     details = outcomes[0].details
     points, words = np.array(details["points"]), np.array(details["words"])
     labels = np.array(details["labels"])
-    figure = Figure(figsize=(10, 8.6), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, (axes,) = blank(10.0, 8.6)
     for name in CLASSES:
         colour, mark = _LOOKS[name]
         unseen = name in UNSEEN

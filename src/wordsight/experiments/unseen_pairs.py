@@ -5,17 +5,16 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from wordsight.experiments.canvas import blank
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
 from wordsight.experiments.lab import Lab, SeenScores
 from wordsight.experiments.setting import CLASSES, PUBLISHED_PAIRS
-from wordsight.geometry import sq_dist
-from wordsight.metrics import macro_accuracy
-from wordsight.plots import DPI, INK, SEEN_COLOUR
+from wordsight.experiments.word_vectors import UnseenImages
+from wordsight.plots import INK, SEEN_COLOUR
 
 __all__ = ["EXPERIMENT", "PUBLISHED", "told_apart"]
 
@@ -40,12 +39,8 @@ def told_apart(scores: SeenScores, seen_words: NDArray[Any], unseen_words: NDArr
     float
         Averaged over the classes.
     """
-    of_unseen = np.isin(scores.test_labels, scores.unseen)
-    S = scores.test[of_unseen].astype(np.float64) @ seen_words
-    nearest = np.array(scores.unseen)[sq_dist(S, np.asarray(unseen_words)).argmin(1)]
-    found = macro_accuracy(scores.test_labels[of_unseen], nearest, scores.unseen)
-    assert found is not None  # there are images of both
-    return found
+    names, words = (*scores.seen, *scores.unseen), (*seen_words, *unseen_words)
+    return UnseenImages.of(scores).accuracy(dict(zip(names, words, strict=True)))
 
 
 def _key(pair: Sequence[str]) -> str:
@@ -113,9 +108,7 @@ def _values(outcomes: Sequence[Outcome], pair: Sequence[str]) -> NDArray[np.floa
 
 
 def _bars(outcomes: Sequence[Outcome]) -> Figure:
-    figure = Figure(figsize=(9.5, 4.6), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, (axes,) = blank(9.5, 4.6)
     place = np.arange(len(PUBLISHED))
     ours = [_values(outcomes, pair) for pair in PUBLISHED]
     sides = (
@@ -161,9 +154,7 @@ def _heat_map(outcomes: Sequence[Outcome]) -> Figure:
         pair = _published_order((order[i], order[j]))
         accuracy[i, j] = _values(outcomes, pair).mean()
         cosine[j, i] = similarity[_key(pair)]
-    figure = Figure(figsize=(9.5, 7.6), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, (axes,) = blank(9.5, 7.6)
     shown = (
         (accuracy, "Blues", 0.35, 1.0, "accuracy (above the diagonal)"),
         (cosine, "Oranges", 0.0, 1.0, "cosine of the words (below)"),

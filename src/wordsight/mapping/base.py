@@ -1,14 +1,26 @@
 """What every map from features into word space has in common."""
 
+from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor
+from wordsight.exceptions import InputError
+from wordsight.validation import validated
 
-__all__ = ["HeldOutFit", "SemanticMap", "fit_held_out"]
+__all__ = ["HeldOutFit", "RegressionMap", "SemanticMap", "checked_held_out", "fit_held_out"]
 
 
 class SemanticMap(Protocol):
@@ -71,3 +83,79 @@ def fit_held_out(
         return mapping.fit_held_out(X, Y, held_out)
     mapping.fit(X[~held_out], Y[~held_out])
     return HeldOutFit(mapping.predict(X[~held_out]), mapping.predict(X[held_out]))
+
+
+def checked_held_out(held_out: Any, n_rows: int) -> NDArray[np.bool_]:
+    """Return which rows are held out as an array, or say what is wrong with it."""
+    mask: NDArray[Any] = np.asarray(held_out)
+    if mask.dtype != np.bool_ or mask.shape != (n_rows,) or mask.all():
+        raise InputError(
+            f"held_out of type {mask.dtype} and shape {mask.shape} was given for "
+            f"{n_rows} images; expected one bool for each, false for at least one of them"
+        )
+    return mask
+
+
+class RegressionMap(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
+    """What the maps that learn by regression have in common: all but `fit` and the formula.
+
+    Subclasses implement `_check_parameters` and `_map`.
+    """
+
+    coef_: NDArray[Any]
+    flat_: bool
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Map features into word space.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, F)
+
+        Returns
+        -------
+        ndarray, shape (n, d), or (n,) where Y of `fit` had one dimension
+            The mapped points S.
+        """
+        check_is_fitted(self)
+        mapped = self._map(validated(self, X, reset=False, dtype=[np.float32, np.float64]))
+        return mapped[:, 0] if self.flat_ else mapped
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Map features into word space: `predict` under the name that pipelines call."""
+        mapped = self.predict(X)
+        return mapped.reshape(len(mapped), -1)
+
+    @abstractmethod
+    def _map(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Map checked features (n, F) to points (n, d)."""
+
+    @abstractmethod
+    def _check_parameters(self) -> None:
+        """Raise `InputError` for a parameter out of range."""
+
+    def _checked(self, X: Any, Y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return features, and targets as a table of the same precision."""
+        X, Y = validated(
+            self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]
+        )
+        self._check_parameters()
+        self.flat_ = Y.ndim == 1
+        return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
+
+    @property
+    def _n_features_out(self) -> int:
+        # the name under which scikit-learn's set_output looks for it
+        return len(self.coef_)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

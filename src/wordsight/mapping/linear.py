@@ -7,15 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    MultiOutputMixin,
-    RegressorMixin,
-    TransformerMixin,
-)
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
 
 from wordsight.compute import RidgeFactor, blocks, resolve_device
 from wordsight.exceptions import InputError, WordsightError
@@ -28,7 +20,7 @@ from wordsight.mapping.alpha import (
     score,
     squared_error,
 )
-from wordsight.mapping.base import HeldOutFit
+from wordsight.mapping.base import HeldOutFit, RegressionMap, checked_held_out
 from wordsight.mapping.sums import (
     DEFAULT_ALPHA,
     SMALL,
@@ -41,18 +33,11 @@ from wordsight.mapping.sums import (
     together,
 )
 from wordsight.progress import report
-from wordsight.validation import validated
 
 __all__ = ["DEFAULT_ALPHA", "LinearMap", "ridge"]
 
 
-class LinearMap(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    MultiOutputMixin,
-    RegressorMixin,
-    BaseEstimator,
-):
+class LinearMap(RegressionMap):
     """Map image features linearly into the space of word vectors.
 
     The paper's Eq. 1, ``J(θ) = Σ_y Σ_i ‖w_y − θ x⁽ⁱ⁾‖²``, with a bias and a ridge term, without
@@ -159,45 +144,19 @@ class LinearMap(
         HeldOutFit
         """
         X, Y = self._checked(X, Y)
-        held_out = np.asarray(held_out)
-        if held_out.dtype != np.bool_ or held_out.shape != (len(X),) or held_out.all():
-            raise InputError(
-                f"held_out of type {held_out.dtype} and shape {held_out.shape} was given for "
-                f"{len(X)} images; expected one bool for each, false for at least one of them"
-            )
+        held_out = checked_held_out(held_out, len(X))
         factor = self._fit(X, Y, held_out)
         rows = np.flatnonzero(held_out)
-        mapped = X @ self.coef_.T + self.intercept_
+        mapped = self._map(X)
         leverage = _leverage(X, rows, factor)[:, None]
         alone = (mapped[rows] - leverage * Y[rows]) / (1.0 - leverage)
         return HeldOutFit(mapped[~held_out], alone.astype(X.dtype), factor)
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Map features into word space.
+    def _map(self, X: NDArray[Any]) -> NDArray[Any]:
+        mapped: NDArray[Any] = X @ self.coef_.T + self.intercept_  # S = X θᵀ + b
+        return mapped
 
-        Parameters
-        ----------
-        X : ndarray, shape (n, F)
-
-        Returns
-        -------
-        ndarray, shape (n, d), or (n,) where Y of `fit` had one dimension
-            The mapped points ``S = X θᵀ + b``.
-        """
-        check_is_fitted(self)
-        X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
-        mapped: NDArray[Any] = X @ self.coef_.T + self.intercept_
-        return mapped[:, 0] if self.flat_ else mapped
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Map features into word space: `predict` under the name that pipelines call."""
-        mapped = self.predict(X)
-        return mapped.reshape(len(mapped), -1)
-
-    def _checked(self, X: Any, Y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        X, Y = validated(
-            self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]
-        )
+    def _check_parameters(self) -> None:
         if self.alpha != "auto" and not (
             isinstance(self.alpha, int | float | np.number) and 0 < float(self.alpha) < np.inf
         ):
@@ -209,8 +168,6 @@ class LinearMap(
             )
         if self.n_class_folds < 1:
             raise InputError(f"n_class_folds={self.n_class_folds!r} was given; expected 1 or more")
-        self.flat_ = Y.ndim == 1
-        return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
 
     def _fit(self, X: NDArray[Any], Y: NDArray[Any], held_out: NDArray[np.bool_]) -> RidgeFactor:
         """Fit on all rows, choosing the ridge term on the held-out ones; return the factor."""
@@ -242,16 +199,6 @@ class LinearMap(
             return DEFAULT_ALPHA * unit, {}
         scores = climb(trial.score, unit)
         return best_of(scores), {alpha: first for alpha, (first, _second) in scores.items()}
-
-    @property
-    def _n_features_out(self) -> int:
-        # the name under which scikit-learn's set_output looks for it
-        return len(self.coef_)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
 
 def _leverage(X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor) -> NDArray[np.float64]:

@@ -6,25 +6,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    MultiOutputMixin,
-    RegressorMixin,
-    TransformerMixin,
-)
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor, resolve_device
 from wordsight.exceptions import InputError
 from wordsight.mapping.alpha import draw_held_out, group_rows
-from wordsight.mapping.base import HeldOutFit
+from wordsight.mapping.base import HeldOutFit, RegressionMap, checked_held_out
 from wordsight.mapping.layers import Layers, LayersProblem, loss_and_gradient
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.warm_start import hidden_start, linear_start
 from wordsight.progress import report
-from wordsight.validation import validated
 
 __all__ = ["Layers", "TwoLayerMap", "loss_and_gradient"]
 
@@ -35,13 +27,7 @@ MEMORY = 10
 """Pairs of vectors that L-BFGS keeps: with 12,800 features and 200 hidden units 41 MB a pair."""
 
 
-class TwoLayerMap(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    MultiOutputMixin,
-    RegressorMixin,
-    BaseEstimator,
-):
+class TwoLayerMap(RegressionMap):
     """Map image features into the space of word vectors through one hidden layer.
 
     The map of the paper's NIPS 2013 version, ``f(x) = θ2 tanh(θ1 x)``, with biases and a penalty.
@@ -170,7 +156,7 @@ class TwoLayerMap(
         X, Y = self._checked(X, Y)
         random_state = check_random_state(self.random_state)
         if held_out is not None:
-            held_out = _checked_mask(held_out, len(X))
+            held_out = checked_held_out(held_out, len(X))
         elif linear is not None and self.held_out_fraction > 0:
             raise InputError(
                 "linear= was given without held_out=; name the rows that the linear map was not "
@@ -197,33 +183,11 @@ class TwoLayerMap(
             With the factor of the rows that were learned from.
         """
         X, Y = self._checked(X, Y)
-        held_out = _checked_mask(held_out, len(X))
+        held_out = checked_held_out(held_out, len(X))
         random_state = check_random_state(self.random_state)
         factor = self._fit(X, Y, np.flatnonzero(~held_out), random_state, None, None, None)
         mapped = self._map(X)
         return HeldOutFit(mapped[~held_out], mapped[held_out], factor)
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Map features into word space.
-
-        Parameters
-        ----------
-        X : ndarray, shape (n, F)
-
-        Returns
-        -------
-        ndarray, shape (n, d), or (n,) where Y of `fit` had one dimension
-            The mapped points ``S = tanh(X θ1ᵀ + b1) θ2ᵀ + b2``.
-        """
-        check_is_fitted(self)
-        X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
-        mapped = self._map(X)
-        return mapped[:, 0] if self.flat_ else mapped
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Map features into word space: `predict` under the name that pipelines call."""
-        mapped = self.predict(X)
-        return mapped.reshape(len(mapped), -1)
 
     def _map(self, X: NDArray[Any]) -> NDArray[Any]:
         hidden = np.tanh(X @ self.coef_hidden_.T + self.intercept_hidden_)
@@ -310,14 +274,6 @@ class TwoLayerMap(
         self.held_out_errors_ = watch.errors
         return problem.layers(best)
 
-    def _checked(self, X: Any, Y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        X, Y = validated(
-            self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]
-        )
-        self._check_parameters()
-        self.flat_ = Y.ndim == 1
-        return X, Y.reshape(len(Y), -1).astype(X.dtype, copy=False)
-
     def _check_parameters(self) -> None:
         for name in ("n_hidden", "max_iter", "patience"):
             value = getattr(self, name)
@@ -334,29 +290,9 @@ class TwoLayerMap(
         if self.alpha is not None and not (_is_number(self.alpha) and 0 < self.alpha < np.inf):
             raise InputError(f"alpha={self.alpha!r} was given; expected None or a number above 0")
 
-    @property
-    def _n_features_out(self) -> int:
-        # the name under which scikit-learn's set_output looks for it
-        return len(self.coef_)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def _checked_mask(held_out: Any, n_rows: int) -> NDArray[np.bool_]:
-    mask: NDArray[Any] = np.asarray(held_out)
-    if mask.dtype != np.bool_ or mask.shape != (n_rows,) or mask.all():
-        raise InputError(
-            f"held_out of type {mask.dtype} and shape {mask.shape} was given for "
-            f"{n_rows} images; expected one bool for each, false for at least one of them"
-        )
-    return mask
 
 
 def _check_shapes(
