@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from wordsight.exceptions import DataError, InputError, MissingWordError
 from wordsight.words.selection import Selection
 from wordsight.words.similarity import nearest_rows
 from wordsight.words.spelling import lookup_order, near_spellings
 from wordsight.words.vectors import WordVectors
+
+Table = NDArray[np.floating]
 
 
 def _table(*words: str) -> WordVectors:
@@ -283,6 +285,92 @@ def test_neighbours_do_not_depend_on_the_blocks(metric: str) -> None:
             exact = -np.linalg.norm(table - point, axis=1)
         assert found.tolist() == np.argsort(-exact)[:7].tolist()
         np.testing.assert_allclose(values, exact[found], rtol=1e-12)
+
+
+def _ranked(table: Table, points: Table, k: int, metric: str) -> tuple[NDArray[np.intp], Table]:
+    """Measure every row in double precision and sort; equally near ones as in the table."""
+    table, points = table.astype(np.float64), points.astype(np.float64)
+    values = np.empty((len(points), len(table)))
+    for at, point in enumerate(points):
+        if metric == "cosine":
+            long = np.linalg.norm(table, axis=1) * np.linalg.norm(point)
+            values[at] = np.where(long > 0, table @ point / np.where(long > 0, long, 1), 0)
+        else:
+            values[at] = -np.linalg.norm(table - point, axis=1)
+    rows = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return rows, np.take_along_axis(values, rows, axis=1)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("n", "k"), [(1, 1), (3, 9), (100, 100), (4095, 1), (4097, 3), (8191, 40), (12_305, 5)]
+)
+def test_nearest_rows_are_those_of_a_full_sort(n: int, k: int, dtype: type, metric: str) -> None:
+    rng = np.random.default_rng(n)
+    table: Table = rng.normal(size=(n, 7)).astype(dtype)
+    points: Table = rng.normal(size=(70, 7)).astype(dtype)
+    rows, similarities = nearest_rows(table, points, k, metric=metric)
+    expected, values = _ranked(table, points, k, metric)
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_allclose(similarities, values, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_differences_too_small_for_single_precision_decide(metric: str) -> None:
+    """300 rows within 1e-9 of one another: their order shows in double precision alone."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(6000, 5))
+    points = 3.0 * rng.normal(size=(4, 5))
+    close = rng.permutation(6000)[:300]
+    # at an angle to the point, where the cosine has a slope
+    table[close] = points[0] * 1.01 + 0.3 * rng.normal(size=5) + 1e-9 * rng.normal(size=(300, 5))
+    rows, _similarities = nearest_rows(table, points, 8, metric=metric)
+    assert np.isin(rows[0], close).all()
+    np.testing.assert_array_equal(rows, _ranked(table, points, 8, metric)[0])
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_of_equally_near_rows_the_first_are_taken(metric: str) -> None:
+    rng = np.random.default_rng(0)
+    table = np.repeat(rng.normal(size=(20, 3)), 500, axis=0)[rng.permutation(10_000)]
+    point = table[[77]] + 0.01
+    rows, _similarities = nearest_rows(table, np.repeat(point, 70, 0), 30, metric=metric)
+    same = np.flatnonzero((table == table[77]).all(axis=1))
+    np.testing.assert_array_equal(rows, np.tile(same[:30], (70, 1)))
+    if metric == "cosine":  # all rows are equally near to a point of zeros
+        rows, similarities = nearest_rows(table, 0 * point, 3, metric=metric)
+        assert rows.tolist() == [[0, 1, 2]]
+        many = np.concatenate([np.zeros((200, 3)), point])
+        rows, _similarities = nearest_rows(table, many, 1, metric=metric)
+        assert rows.ravel().tolist() == [*[0] * 200, same[0]]
+        assert not similarities.any()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1e-40, 0), (1e-17, 0), (1e25, 0), (1e100, 0), (1, 1e5)]
+)
+def test_neighbours_at_any_scale(scale: float, offset: float, metric: str) -> None:
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(3000, 6)) * scale + offset
+    table[[5, 9]] = 0
+    points = rng.normal(size=(5, 6)) * scale + offset
+    rows, similarities = nearest_rows(table, points, 4, metric=metric)
+    expected, values = _ranked(table, points, 4, metric)
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_allclose(similarities, values, rtol=1e-9)
+
+
+def test_neighbours_of_a_point_do_not_depend_on_its_company() -> None:
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(9000, 50)).astype(np.float32)
+    points = rng.normal(size=(130, 50)).astype(np.float32)
+    rows, similarities = nearest_rows(table, points, 5, metric="cosine")
+    for at in (0, 63, 64, 129):
+        alone = nearest_rows(table, points[[at]], 5, metric="cosine")
+        np.testing.assert_array_equal(alone[0][0], rows[at])
+        np.testing.assert_array_equal(alone[1][0], similarities[at])
 
 
 def test_a_point_on_a_word_is_at_distance_zero() -> None:

@@ -12,7 +12,7 @@ from wordsight.exceptions import DataError, InputError, MissingWordError
 from wordsight.words.array_checks import check_mapping, check_points, check_table, check_words
 from wordsight.words.formats import read_table, write_table
 from wordsight.words.missing import missing_error
-from wordsight.words.similarity import nearest_rows
+from wordsight.words.similarity import nearest_rows, row_lengths
 from wordsight.words.spelling import canonical, lookup_order, name_parts, near_spellings
 from wordsight.words.vocabulary import DEFAULT_VOCABULARY
 
@@ -48,7 +48,7 @@ class WordVectors:
     array([0., 2.], dtype=float32)
     """
 
-    __slots__ = ("_index", "_source", "_vectors", "_words")
+    __slots__ = ("_index", "_lengths", "_source", "_vectors", "_words")
 
     def __init__(self, words: Sequence[str], vectors: ArrayLike, *, source: str = "arrays") -> None:
         table = check_table(vectors)
@@ -58,6 +58,7 @@ class WordVectors:
         vectors.setflags(write=False)
         self._words = tuple(words)
         self._vectors = vectors
+        self._lengths: NDArray[np.float64] | None = None
         self._source = source
         self._index = {canonical(word): row for row, word in enumerate(self._words)}
 
@@ -322,7 +323,7 @@ class WordVectors:
             raise InputError("a point of zeros has no direction; use metric='euclidean' for it")
         if n < 1:
             raise InputError(f"n={n} words are asked for; ask for 1 or more")
-        rows, similarities = nearest_rows(self._vectors, point, n + len(hidden), metric=metric)
+        rows, similarities = self._nearest(point, n + len(hidden), metric)
         pairs = zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
         return [(self._words[row], value) for row, value in pairs if row not in hidden][:n]
 
@@ -348,8 +349,16 @@ class WordVectors:
             (n, k).
         """
         checked = check_points(points, self.dimension)
-        rows, similarities = nearest_rows(self._vectors, checked, k, metric=metric)
+        rows, similarities = self._nearest(checked, k, metric)
         return [[self._words[row] for row in near] for near in rows.tolist()], similarities
+
+    def _nearest(
+        self, points: NDArray[np.floating], k: int, metric: str
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return the rows of the nearest words; their lengths are measured at the first call."""
+        if self._lengths is None:
+            self._lengths = row_lengths(self._vectors)
+        return nearest_rows(self._vectors, points, k, metric=metric, lengths=self._lengths)
 
     def near_spellings(self, name: str, n: int = 5) -> list[str]:
         """Return the words spelled most like a name, the best first, without the name itself."""
