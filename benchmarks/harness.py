@@ -1,44 +1,46 @@
-"""How contenders are compared: in turn, in one process, on the same cores.
+"""How contenders are compared: in turn, on the same cores.
 
 Each round runs every contender once, so that whatever else the machine does falls on all of them
-alike, and ratios are taken within a round. The first round warms up and does not count.
+alike, and ratios are taken within a round. Small work runs in this process (`compare`), where the
+first round warms up and does not count; work whose peak memory matters runs in processes of its
+own (`benchmarks.apart`), measured in the same rounds.
 """
 
-import ctypes
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Contender", "Measured", "compare", "describe_machine", "same_threads"]
+from benchmarks.memory import megabytes, reset_peak
+
+__all__ = ["Contender", "Measured", "compare", "describe_machine", "in_rounds", "same_threads"]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do the work.
+    """One way to do the work, in this process.
 
     Attributes
     ----------
     name : str
     run : callable
-        Does the work and returns what came out, or None.
+        Does the work and returns what came out.
     units : int
         How many units of work (images, say) one run does: times are compared for one unit.
     """
 
     name: str
-    run: Callable[[], NDArray[Any] | None]
-    units: int
+    run: Callable[[], Any]
+    units: int = 1
 
 
 @dataclass
@@ -53,72 +55,149 @@ class Measured:
     ratios : list of float
         Its time over that of the first contender, round by round.
     peak_megabytes : float or None
-        The most that one run added to the memory of the process; None where the system does not
-        tell.
-    output : ndarray or None
-        Of the last run.
+        The most memory, in 10⁶ bytes; None where the system does not tell.
+    memory_of : {"run", "process"}
+        Whether that is what one run added to the memory of this process, or all the memory of a
+        process that does nothing else.
+    facts : dict
+        What the contender said of its run.
+    output : object
+        Of the last run; not kept in records.
     """
 
     name: str
     seconds: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
     peak_megabytes: float | None = None
-    output: NDArray[Any] | None = None
+    memory_of: Literal["run", "process"] = "run"
+    facts: dict[str, Any] = field(default_factory=dict)
+    output: Any = None
 
-    def row(self) -> str:
-        """Return one line for people: time, ratio and its spread, memory."""
-        ratio = f"{statistics.median(self.ratios):8.3g} × ({_spread(self.ratios)})"
-        memory = "" if self.peak_megabytes is None else f"  {self.peak_megabytes:7.1f} MB"
-        milliseconds = 1e3 * statistics.median(self.seconds)
-        return f"{self.name:44} {milliseconds:9.3f} ms  {ratio:26}{memory}"
+    @property
+    def median(self) -> float:
+        """Seconds for a unit, the median over the rounds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def ratio(self) -> float:
+        """Times the first contender's time, the median over the rounds."""
+        return statistics.median(self.ratios)
 
     def record(self) -> dict[str, Any]:
         """Return everything but the output, as JSON values."""
         return {name: value for name, value in asdict(self).items() if name != "output"}
 
 
-def compare(contenders: Sequence[Contender], n_rounds: int) -> list[Measured]:
-    """Run contenders in turn, the first being what the others are compared with.
+@dataclass(frozen=True)
+class Run:
+    """One run of one contender."""
+
+    seconds: float
+    peak_megabytes: float | None
+    output: Any = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def compare(
+    contenders: Sequence[Contender], n_rounds: int, *, warm_up: bool = True
+) -> list[Measured]:
+    """Run contenders in turn in this process, the first being what the others are compared with.
 
     Parameters
     ----------
     contenders : sequence of Contender
     n_rounds : int
-        Rounds that count; one more comes before them.
+        Rounds that count.
+    warm_up : bool
+        Whether one more comes before them, when buffers that are kept are still to be made: the
+        memory is measured in it.
 
     Returns
     -------
     list of Measured
         In the order of the contenders.
     """
-    results = [Measured(each.name) for each in contenders]
-    for number in range(n_rounds + 1):
-        for contender, result in zip(contenders, results, strict=True):
-            held = _reset_peak()
-            start = time.perf_counter()
-            result.output = contender.run()
-            seconds = (time.perf_counter() - start) / contender.units
-            if number == 0:  # when buffers that are kept are still to be made
-                result.peak_megabytes = None if held is None else _memory("VmHWM") - held
-                continue
-            result.seconds.append(seconds)
-            result.ratios.append(seconds / results[0].seconds[-1])
+    runs = [_timed(each.run) for each in contenders]
+    units = [each.units for each in contenders]
+    return in_rounds([each.name for each in contenders], runs, units, n_rounds, warm_up=warm_up)
+
+
+def in_rounds(
+    names: Sequence[str],
+    runs: Sequence[Callable[[], Run]],
+    units: Sequence[int],
+    n_rounds: int,
+    *,
+    warm_up: bool,
+) -> list[Measured]:
+    """Take runs that measure themselves in turn, and put them side by side.
+
+    Parameters
+    ----------
+    names : sequence of str
+    runs : sequence of callable
+        Each returns a `Run`.
+    units : sequence of int
+        Units of work of each.
+    n_rounds : int
+    warm_up : bool
+        Whether a round that does not count, but for its memory, comes first.
+    """
+    results = [Measured(name) for name in names]
+    for number in range(-int(warm_up), n_rounds):
+        for result, run, size in zip(results, runs, units, strict=True):
+            # two outputs of one contender at a time would be memory of none of them
+            result.output = None
+            one = run()
+            result.output, result.facts = one.output, one.facts
+            if one.peak_megabytes is not None:
+                result.peak_megabytes = max(result.peak_megabytes or 0.0, one.peak_megabytes)
+            if number >= 0:
+                result.seconds.append(one.seconds / size)
+                result.ratios.append(result.seconds[-1] / results[0].seconds[-1])
     return results
+
+
+def _timed(work: Callable[[], Any]) -> Callable[[], Run]:
+    def run() -> Run:
+        held = reset_peak()
+        start = time.perf_counter()
+        output = work()
+        seconds = time.perf_counter() - start
+        peak = megabytes("VmHWM")
+        added = None if held is None or peak is None else max(peak - held, 0.0)
+        return Run(seconds, added, output)
+
+    return run
 
 
 @contextmanager
 def same_threads(n_threads: int) -> Iterator[None]:
-    """Confine the process to some cores, and every library in it to as many threads."""
+    """Confine the process to some cores, and every library in it to as many threads.
+
+    Processes that are started meanwhile inherit both: the cores by themselves, the number by the
+    environment.
+    """
     cores = sorted(os.sched_getaffinity(0))
     before = torch.get_num_threads()
+    kept = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.sched_setaffinity(0, cores[:n_threads])
     torch.set_num_threads(n_threads)
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(n_threads)))
     try:
         with threadpool_limits(n_threads):
             yield
     finally:
         os.sched_setaffinity(0, cores)
         torch.set_num_threads(before)
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -126,6 +205,8 @@ def describe_machine() -> dict[str, Any]:
     return {
         "machine": platform.machine(),
         "system": platform.system(),
+        "processor": _processor(),
+        "memory_gb": round(_memory_gb(), 1),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -133,24 +214,14 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def _spread(values: Sequence[float]) -> str:
-    return f"{min(values):.3g} to {max(values):.3g}"
-
-
-def _memory(name: str) -> float:
-    """Return a line of the process's memory in megabytes: VmRSS, or VmHWM, its peak."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) / 1024
-    return float("nan")
-
-
-def _reset_peak() -> float | None:
-    """Start measuring the peak anew; return the memory in use, or None where that is unknown."""
-    with suppress(AttributeError):  # what was freed before would be taken again, and go unseen
-        ctypes.CDLL(None).malloc_trim(0)
+def _processor() -> str:
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return None
-    return _memory("VmRSS")
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _memory_gb() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

@@ -17,3 +17,18 @@ class KMeans:
         random_state: int | None = ...,
     ) -> None: ...
     def fit(self, X: ArrayLike) -> Self: ...
+
+class MiniBatchKMeans:
+    cluster_centers_: NDArray[Any]
+    n_steps_: int
+    def __init__(
+        self,
+        n_clusters: int = ...,
+        *,
+        init: str | ArrayLike = ...,
+        n_init: int | str = ...,
+        max_iter: int = ...,
+        batch_size: int = ...,
+        random_state: int | None = ...,
+    ) -> None: ...
+    def fit(self, X: ArrayLike) -> Self: ...

@@ -1,0 +1,37 @@
+"""All benchmarks, in the order in which they run and are shown."""
+
+from benchmarks import (
+    ceilings,
+    dictionary,
+    features,
+    gpu,
+    linear_map,
+    loop,
+    memory_growth,
+    one_image,
+    pairs,
+    predict,
+    scaling,
+    softmax,
+    start,
+)
+from benchmarks.benchmark import Benchmark
+
+__all__ = ["BENCHMARKS"]
+
+BENCHMARKS: tuple[Benchmark, ...] = (
+    ceilings.BENCHMARK,
+    features.BENCHMARK,
+    dictionary.BENCHMARK,
+    linear_map.BENCHMARK,
+    softmax.BENCHMARK,
+    loop.BENCHMARK,
+    pairs.BENCHMARK,
+    memory_growth.FIT,
+    predict.BENCHMARK,
+    one_image.BENCHMARK,
+    start.BENCHMARK,
+    memory_growth.MEMORY_GROWTH,
+    gpu.BENCHMARK,
+    scaling.BENCHMARK,
+)
