@@ -1,0 +1,163 @@
+"""The k points of a set that lie nearest to others: exact, without an n × n table.
+
+A product in single precision scores every pair. The error of a score is bounded, so all but a few
+points certainly are no neighbours; these few are measured in double precision, by differences.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordsight.compute import blocks, in_order, scratch
+from wordsight.progress import report
+
+__all__ = ["Neighbourhood"]
+
+_Points = NDArray[np.float64]
+_Found = tuple[_Points, NDArray[np.intp]]
+
+# points that a thread searches for at a time, fewer where they would have more scores than these:
+# in smaller pieces threads wait for the interpreter more than they work
+_BLOCK, _SCORES = 512, 1 << 25
+# a set is cut into groups of so many points, fewer where less than so many groups a neighbour
+# were left: the k best groups then hold hardly more than the k neighbours
+_LARGEST_GROUP, _GROUPS_A_NEIGHBOUR = 64, 15
+# candidates a neighbour above which single precision is too coarse for these points
+_MANY = 4
+# numbers of candidates measured at a time: 512 KB
+_CELLS = 1 << 16
+
+
+class Neighbourhood:
+    """A set of points, made ready to be searched.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n, d)
+        Finite; kept, not copied.
+    """
+
+    def __init__(self, points: _Points) -> None:
+        self._points = points
+        # for the scores: centred, as an offset costs precision, and the farthest point at 1, so
+        # that no square overflows
+        self._mean = points.mean(axis=0)
+        scaled = points - self._mean
+        largest = np.abs(scaled).max() or 1.0
+        scaled /= largest
+        lengths = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
+        self._scale = largest * (lengths.max() or 1.0)
+        scaled /= lengths.max() or 1.0
+        half = -0.5 * np.einsum("nd,nd->n", scaled, scaled)
+        self._exact = torch.from_numpy(np.vstack([scaled.T, half]))
+        self._single = self._exact.to(torch.float32)
+
+    def nearest(self, points: _Points | None, k: int, *, stage: str) -> _Found:
+        """Find the k nearest points of the set.
+
+        Parameters
+        ----------
+        points : ndarray of float64, shape (q, d), or None
+            None takes the points of the set themselves, and none is its own neighbour.
+        k : int
+            At least 1, and less than n.
+        stage : str
+            What progress is reported as.
+
+        Returns
+        -------
+        distances : ndarray, shape (q, k)
+            Euclidean, the nearest first.
+        rows : ndarray, shape (q, k)
+            Of equally near points those that come first in the set.
+        """
+        n_points = len(self._points) if points is None else len(points)
+        distances = np.empty((n_points, k))
+        rows = np.empty((n_points, k), dtype=np.intp)
+
+        def search(cut: slice) -> tuple[slice, _Found]:
+            if points is None:
+                return cut, self._search(self._points[cut], k, own=cut.start)
+            return cut, self._search(points[cut], k, own=None)
+
+        size = max(1, min(_BLOCK, _SCORES // len(self._points)))
+        cuts = list(blocks(n_points, size))
+        # threads for a single block would only cost
+        found = in_order(search, cuts) if len(cuts) > 1 else map(search, cuts)
+        for cut, (distances[cut], rows[cut]) in found:
+            report(stage, cut.stop, n_points)
+        return distances, rows
+
+    def _search(self, points: _Points, k: int, *, own: int | None) -> _Found:
+        """Search for one block of points; the first is row `own` of the set."""
+        who, rows = self._candidates(points, k, own, self._single)
+        if len(who) > _MANY * k * len(points):
+            who, rows = self._candidates(points, k, own, self._exact)
+        # where very many are equally near, one point at a time, so that memory stays bounded
+        step = len(points) if len(who) * points.shape[1] <= 256 * _CELLS else 1
+        parts = []
+        for cut in blocks(len(points), step):
+            mine = slice(*np.searchsorted(who, [cut.start, cut.stop]))
+            parts.append(self._measure(points[cut], who[mine] - cut.start, rows[mine], k))
+        return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])
+
+    def _candidates(
+        self, points: _Points, k: int, own: int | None, table: torch.Tensor
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return all pairs of a point and a row that may be one of its k nearest, in order.
+
+        The score is ``x·y − |y|²/2``, divided by |x| where that is above 1: it falls as the
+        distance grows, and never overflows.
+        """
+        n = table.shape[1]
+        group = max(1, min(_LARGEST_GROUP, n // (_GROUPS_A_NEIGHBOUR * k)))
+        width = -(-n // group)
+        scores = self._scores(points, table, width * group)
+        if own is not None:
+            scores[np.arange(len(points)), own + np.arange(len(points))] = -np.inf
+        # row r is in group r % width: the maxima are then taken of long runs of numbers
+        grouped = scores.reshape(len(points), group, width)
+        best = grouped.max(axis=1)
+        kth = np.partition(best, width - k, axis=1)[:, width - k]
+        error = 3 * float(np.finfo(scores.dtype).eps) * (table.shape[0] + 8)
+        at_least = kth - scores.dtype.type(error)
+        chosen = np.flatnonzero(best >= at_least[:, None])
+        who, which = np.divmod(chosen, width)
+        inside = grouped[who, :, which] >= at_least[who, None]
+        pair, place = np.divmod(np.flatnonzero(inside), group)
+        pairs = np.sort(who[pair] * n + which[pair] + place * width)
+        return np.divmod(pairs, n)
+
+    def _scores(self, points: _Points, table: torch.Tensor, n_columns: int) -> NDArray[np.floating]:
+        """Return the scores, (b, n_columns); columns beyond the set are −∞."""
+        points = points - self._mean
+        with np.errstate(over="ignore"):  # infinitely far: all are equally near, and measured
+            far = np.maximum(np.linalg.norm(points, axis=1) / self._scale, 1.0)
+            right = np.hstack([points / (self._scale * far)[:, None], 1.0 / far[:, None]])
+        scores = scratch("scores", (len(points), n_columns), table)
+        n = table.shape[1]
+        torch.mm(torch.from_numpy(right).to(table.dtype), table, out=scores[:, :n])
+        scores[:, n:] = -torch.inf
+        return scores.numpy()
+
+    def _measure(
+        self, points: _Points, who: NDArray[np.intp], rows: NDArray[np.intp], k: int
+    ) -> _Found:
+        """Measure the candidates of each point by differences, and keep the k nearest."""
+        counts = np.bincount(who, minlength=len(points))
+        there = np.arange(counts.max()) < counts[:, None]
+        table = np.zeros(there.shape, dtype=np.intp)
+        table[there] = rows
+        sq_dist = np.empty(there.shape)
+        for cut in blocks(len(points), max(1, _CELLS // (there.shape[1] * points.shape[1]))):
+            difference = scratch(
+                "differences", (*table[cut].shape, points.shape[1]), self._exact
+            ).numpy()
+            np.take(self._points, table[cut], axis=0, out=difference, mode="clip")
+            difference -= points[cut, None]
+            np.einsum("bcd,bcd->bc", difference, difference, out=sq_dist[cut])
+        sq_dist[~there] = np.inf
+        # stable: of equally near ones the first in the set, which the candidates are in order of
+        order = np.argsort(sq_dist, axis=1, kind="stable")[:, :k]
+        nearest = np.take_along_axis(sq_dist, order, axis=1)
+        return np.sqrt(nearest), np.take_along_axis(table, order, axis=1)
