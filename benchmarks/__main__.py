@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             check_writable(options.json)
             records.read(options.json)  # what cannot be added to is told before the work
-    except (InputError, WordsightError) as error:
+    except WordsightError as error:
         _complain(str(error))
-        return 2
+        return 2 if isinstance(error, InputError) else 1
     with same_threads(setting.threads):
         ended_well = [_run(each, setting, options.json) for each in chosen]
     return 0 if all(ended_well) else 1

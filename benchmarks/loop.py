@@ -53,7 +53,6 @@ def run(setting: Setting) -> Outcome:
             "n_many_points": n_many,
             "seconds_for_many": many.median,
             "megabytes_for_many": many.peak_megabytes,
-            "ratio_to_each": {each.name: each.ratio for each in measured[1:]},
         },
         notes=notes,
     )

@@ -47,7 +47,9 @@ def filled(page: str, entries: Mapping[str, Record]) -> str:
             "a marked place of the page has no beginning or no end; expected pairs of "
             "<!-- table: NAME --> and <!-- end -->, each on a line of its own"
         )
-    return _PLACE.sub(lambda found: f"{found[1]}{_content(found[2], entries)}\n{found[4]}", page)
+    return _PLACE.sub(
+        lambda found: f"{found[1]}\n{_content(found[2], entries)}\n\n{found[4]}", page
+    )
 
 
 def _content(name: str, entries: Mapping[str, Record]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from wordsight.plots import INK, save_figure
 
@@ -65,6 +65,7 @@ def _panel(axes: Axes, kind: str, series: Sequence[dict[str, Any]]) -> None:
     sizes = sorted({size for one in series for size in one["sizes"]})
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=40, ha="right", fontsize=8)
     axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
     axes.set_xlabel(kind, color=INK)
     axes.set_ylabel("seconds", color=INK)

@@ -72,5 +72,5 @@ def merge_into(path: Path, name: str, entry: Record) -> None:
     """Put one entry in the place of the last one of its name, and leave the others."""
     entries = {**read(path), name: entry}
     with atomic_path(path) as temporary:
-        text = json.dumps(entries, indent=1, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(entries, indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -23,7 +23,6 @@ def run(setting: Setting) -> Outcome:
         measured,
         {"help": measured[0].median},
         unit="start",
-        facts={each.name: each.median for each in measured},
     )
 
 

@@ -82,7 +82,7 @@ def _target_row(target: Target, entry: Record | None) -> list[str]:
 def asked(target: Target) -> str:
     """Write what is asked for."""
     sign = "≥" if target.at_least else "≤"
-    return f"{sign} {_with_unit(target.asked, target.unit)}"
+    return f"{sign} {target.asked:g} {target.unit}".strip()
 
 
 def facts(entry: Record) -> Table:
@@ -92,7 +92,9 @@ def facts(entry: Record) -> Table:
 
 def stages(benchmarks: Sequence[Benchmark], entries: Mapping[str, Record]) -> Table:
     """Return operations and bytes of each stage, and how near to the ceilings it comes."""
-    rows = [["stage", "operations", "bytes", "time", "GFLOP/s", "of the product", "GB/s"]]
+    rows = [
+        ["stage", "for one", "operations", "bytes", "time", "GFLOP/s", "of the product", "GB/s"]
+    ]
     ceiling = entries.get("ceilings", {}).get("facts", {}).get("product_gflops")
     for benchmark in benchmarks:
         entry = entries.get(benchmark.name)
@@ -103,7 +105,8 @@ def stages(benchmarks: Sequence[Benchmark], entries: Mapping[str, Record]) -> Ta
         on_processor = ceiling and benchmark.name != "gpu"
         rows.append(
             [
-                f"{benchmark.title}, one {entry['unit']}" + (" (quick)" if entry["quick"] else ""),
+                benchmark.title + (" (quick)" if entry["quick"] else ""),
+                entry["unit"],
                 _with_prefix(entry["operations"], "FLOP"),
                 _with_prefix(entry["bytes"], "B") if entry["bytes"] else "",
                 duration(seconds),
@@ -135,26 +138,26 @@ def growth(entry: Record) -> Table:
 
 
 def machines(benchmarks: Sequence[Benchmark], entries: Mapping[str, Record]) -> Table:
-    """Return where, when and of what each result is."""
-    rows = [["benchmark", "threads", "processor", "memory", "versions", "pictures", "day"]]
+    """Return where, when and of what the results are, one row for those that share all that."""
+    alike: dict[tuple[str, ...], list[str]] = {}
     for benchmark in benchmarks:
         entry = entries.get(benchmark.name)
         if entry is None:
             continue
         machine = entry["machine"]
-        rows.append(
-            [
-                benchmark.name + (" (quick)" if entry["quick"] else ""),
-                str(entry["threads"]),
-                machine["processor"],
-                f"{number(machine['memory_gb'])} GB",
-                f"Wordsight {entry['version']}, Python {machine['python']}, "
-                f"NumPy {machine['numpy']}, torch {machine['torch']}",
-                entry["data"] or "made up",
-                entry["when"],
-            ]
+        place = (
+            str(entry["threads"]),
+            machine["processor"],
+            f"{number(machine['memory_gb'])} GB",
+            f"Wordsight {entry['version']}, Python {machine['python']}, "
+            f"NumPy {machine['numpy']}, torch {machine['torch']}",
+            entry["data"] or "made up",
+            entry["when"],
         )
-    return rows
+        name = benchmark.name + (" (quick)" if entry["quick"] else "")
+        alike.setdefault(place, []).append(name)
+    head = ["benchmarks", "threads", "processor", "memory", "versions", "pictures", "day"]
+    return [head, *([", ".join(names), *place] for place, names in alike.items())]
 
 
 def markdown(table: Table) -> str:
@@ -210,12 +213,19 @@ def _spread(values: Sequence[float], write: Any) -> str:
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     for key, value in values.items():
         name = f"{before}{key.replace('_', ' ')}"
+        for suffix, unit in _UNITS.items():
+            if name.endswith(suffix):
+                name = f"{name.removesuffix(suffix)}, {unit}"
         if isinstance(value, dict):
             yield from _flat(value, f"{name}: ")
         elif isinstance(value, list):
             yield name, ", ".join(_written(each) for each in value)
         else:
             yield name, _written(value)
+
+
+_UNITS = {" gb per second": "GB/s", " gflops": "GFLOP/s", " tflops": "TFLOP/s"}
+"""What the names of facts end with, and how that is written."""
 
 
 def _written(value: Any) -> str:
