@@ -28,6 +28,8 @@ PYTHON = sys.executable
 UNMEASURED = {"gpu", "fit"}
 """Need what is not on every machine."""
 
+FAST = {"ceilings", "one-image", "start"}
+
 
 def scripted(seconds: list[float], megabytes: list[float | None]) -> Callable[[], Run]:
     runs = iter([Run(*one) for one in zip(seconds, megabytes, strict=True)])
@@ -292,9 +294,13 @@ def test_made_up_features_have_the_spectrum_that_they_claim() -> None:
         assert 1 / 3 < eigenvalues[place - 1] / (value / 12_800) < 3, place
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "each", [one for one in BENCHMARKS if one.name not in UNMEASURED], ids=lambda one: one.name
+    "each",
+    [
+        pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])
+        for one in BENCHMARKS
+        if one.name not in UNMEASURED
+    ],
 )
 def test_every_benchmark_runs_and_agrees_with_its_reference(each: Benchmark) -> None:
     with same_threads(1):
