@@ -126,8 +126,11 @@ class LocalOutlierProbability(NoveltyDetector):
         self, points: NDArray[np.float64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Find the k nearest training points, (n, k) distances and rows; None: without itself."""
-        neighbourhood = Neighbourhood(self.training_points_)
-        return neighbourhood.nearest(points, int(self.n_neighbors), stage="comparing neighbours")
+        # made by fit, and at its first use where the detector was loaded
+        ready: Neighbourhood | None = getattr(self, "_neighbourhood", None)
+        if ready is None or ready.points is not self.training_points_:
+            ready = self._neighbourhood = Neighbourhood(self.training_points_)
+        return ready.nearest(points, int(self.n_neighbors), stage="comparing neighbours")
 
     def _pdist(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """λ σ(f), with σ the root of the mean squared distance to the neighbours."""

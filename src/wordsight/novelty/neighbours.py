@@ -26,6 +26,7 @@ _LARGEST_GROUP, _GROUPS_A_NEIGHBOUR = 64, 15
 _MANY = 4
 # numbers of candidates measured at a time: 512 KB
 _CELLS = 1 << 16
+_DOUBLE = torch.empty(0, dtype=torch.float64)
 
 
 class Neighbourhood:
@@ -34,23 +35,30 @@ class Neighbourhood:
     Parameters
     ----------
     points : ndarray of float64, shape (n, d)
-        Finite; kept, not copied.
+        Finite, no coordinate above 1e140.
+
+    Attributes
+    ----------
+    points : ndarray
+        The same array.
     """
 
     def __init__(self, points: _Points) -> None:
-        self._points = points
-        # for the scores: centred, as an offset costs precision, and the farthest point at 1, so
-        # that no square overflows
+        self.points = points
+        # centred, as an offset costs precision; the farthest point comes to lie at 1
         self._mean = points.mean(axis=0)
-        scaled = points - self._mean
-        largest = np.abs(scaled).max() or 1.0
-        scaled /= largest
-        lengths = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
-        self._scale = largest * (lengths.max() or 1.0)
-        scaled /= lengths.max() or 1.0
+        centred = points - self._mean
+        largest = float(np.abs(centred).max()) or 1.0
+        centred /= largest  # before it is squared, which could underflow
+        longest = float(np.sqrt(np.einsum("nd,nd->n", centred, centred).max())) or 1.0
+        self._scale = largest * longest
+        self._single = self._table().to(torch.float32)
+
+    def _table(self) -> torch.Tensor:
+        """Return the points as the scores take them, (d + 1, n): y, and below it −|y|²/2."""
+        scaled = (self.points - self._mean) / self._scale
         half = -0.5 * np.einsum("nd,nd->n", scaled, scaled)
-        self._exact = torch.from_numpy(np.vstack([scaled.T, half]))
-        self._single = self._exact.to(torch.float32)
+        return torch.from_numpy(np.vstack([scaled.T, half]))
 
     def nearest(self, points: _Points | None, k: int, *, stage: str) -> _Found:
         """Find the k nearest points of the set.
@@ -71,16 +79,16 @@ class Neighbourhood:
         rows : ndarray, shape (q, k)
             Of equally near points those that come first in the set.
         """
-        n_points = len(self._points) if points is None else len(points)
+        n_points = len(self.points) if points is None else len(points)
         distances = np.empty((n_points, k))
         rows = np.empty((n_points, k), dtype=np.intp)
 
         def search(cut: slice) -> tuple[slice, _Found]:
             if points is None:
-                return cut, self._search(self._points[cut], k, own=cut.start)
+                return cut, self._search(self.points[cut], k, own=cut.start)
             return cut, self._search(points[cut], k, own=None)
 
-        size = max(1, min(_BLOCK, _SCORES // len(self._points)))
+        size = max(1, min(_BLOCK, _SCORES // len(self.points)))
         cuts = list(blocks(n_points, size))
         # threads for a single block would only cost
         found = in_order(search, cuts) if len(cuts) > 1 else map(search, cuts)
@@ -92,7 +100,7 @@ class Neighbourhood:
         """Search for one block of points; the first is row `own` of the set."""
         who, rows = self._candidates(points, k, own, self._single)
         if len(who) > _MANY * k * len(points):
-            who, rows = self._candidates(points, k, own, self._exact)
+            who, rows = self._candidates(points, k, own, self._table())
         # where very many are equally near, one point at a time, so that memory stays bounded
         step = len(points) if len(who) * points.shape[1] <= 256 * _CELLS else 1
         parts = []
@@ -150,10 +158,9 @@ class Neighbourhood:
         table[there] = rows
         sq_dist = np.empty(there.shape)
         for cut in blocks(len(points), max(1, _CELLS // (there.shape[1] * points.shape[1]))):
-            difference = scratch(
-                "differences", (*table[cut].shape, points.shape[1]), self._exact
-            ).numpy()
-            np.take(self._points, table[cut], axis=0, out=difference, mode="clip")
+            shape = (*table[cut].shape, points.shape[1])
+            difference = scratch("differences", shape, _DOUBLE).numpy()
+            np.take(self.points, table[cut], axis=0, out=difference, mode="clip")
             difference -= points[cut, None]
             np.einsum("bcd,bcd->bc", difference, difference, out=sq_dist[cut])
         sq_dist[~there] = np.inf
