@@ -60,13 +60,14 @@ class ParquetSource(Source):
         if not files:
             known = ", ".join(splits(root)) or "none; read it without naming a split"
             raise InputError(f"{root} has no split {split!r}; its splits are: {known}")
-        self._root = root
         self._columns, self._groups = _survey(files)
         lengths = [group.n_rows for group in self._groups]
         self._starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
         self._first_rows: dict[Path, int] = {}
         for group, start in zip(self._groups, self._starts.tolist(), strict=False):
             self._first_rows.setdefault(group.path, start)
+        # once for each file, as every image is named: paths are slow
+        self._shown = {path: _shown(path, root) for path in files}
         self.labels, self.class_names = self._read_labels(files)
 
     def __len__(self) -> int:
@@ -75,8 +76,7 @@ class ParquetSource(Source):
     def name(self, row: int) -> str:
         """Name a row by its file and its place in that file: ``file.parquet#17``."""
         group = self._groups[int(np.searchsorted(self._starts[1:], row, side="right"))]
-        shown = group.path.relative_to(self._root) if self._root.is_dir() else group.path.name
-        return f"{Path(shown).as_posix()}#{row - self._first_rows[group.path]}"
+        return f"{self._shown[group.path]}#{row - self._first_rows[group.path]}"
 
     def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
         """Yield the encoded images of `rows` in the order given.
@@ -226,6 +226,11 @@ def _row_groups(file: pq.ParquetFile, path: Path) -> Iterator[_RowGroup]:
         # the size of all columns: asking for one column's ends the process if its entry is corrupt
         group = file.metadata.row_group(number)
         yield _RowGroup(path, number, max(0, group.num_rows), max(0, group.total_byte_size))
+
+
+def _shown(path: Path, root: Path) -> str:
+    """Name a file by its place in the folder, or by itself where it was given alone."""
+    return path.relative_to(root).as_posix() if root.is_dir() else path.name
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from wordsight.exceptions import BrokenImageError
 __all__ = ["map_images"]
 
 _T = TypeVar("_T")
-_GROUP_IMAGES = 16  # small images are handed to a thread together: one task costs about one decode
+# small images are handed to a thread together: a task costs about a decode, and the threads that
+# hand over and take wait for one another
+_GROUP_IMAGES = 64
 _GROUP_BYTES = 1 << 20
 _MAX_THREADS = 8
 
