@@ -183,6 +183,19 @@ def test_a_class_of_errors_outside_decoding_passes_through() -> None:
         list(Dataset(Failing([png(IMAGES[0])] * 3)).batches(None, on_broken="skip"))
 
 
+@pytest.mark.parametrize(("side", "n_expected"), [(8, 1), (200, 3)])
+def test_small_images_are_decoded_on_one_thread(
+    side: int, n_expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    batches = Dataset(Listed([png(noise)] * 400)).batches((6, 5), size=10)
+    next(batches)
+    names = [thread.name for thread in threading.enumerate()]
+    assert sum(name.startswith("wordsight-decode") for name in names) == n_expected
+    assert sum(len(batch.rows) for batch in batches) == 390
+
+
 def test_reading_is_lazy_and_threads_end_with_it() -> None:
     source = Listed([png(IMAGES[0])] * 5000)
     batches = iter(Dataset(source).batches((6, 5), size=10, n_threads=2))

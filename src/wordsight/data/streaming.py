@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import TypeVar
 
 from wordsight.data.source import Item
@@ -17,6 +18,7 @@ _T = TypeVar("_T")
 _GROUP_IMAGES = 64
 _GROUP_BYTES = 1 << 20
 _MAX_THREADS = 8
+_SMALL_BYTES = 4 << 10  # below, most of the work on an image needs the interpreter
 
 _Group = list[tuple[int, Item, str]]
 
@@ -36,18 +38,21 @@ def map_images(
         The images and their names. It is read in the caller's thread, no further ahead than the
         threads need.
     n_threads : int, optional
-        As many as there are processors, up to 8, by default.
+        By default as many as there are processors, up to 8, and one where the first images are
+        small: threads would then wait for the interpreter, at twice the cost for no gain.
 
     Yields
     ------
     (int, result or BrokenImageError)
         The position of the image and what became of it, in the order of `items`.
     """
-    n_workers = n_threads or min(_MAX_THREADS, os.cpu_count() or 1)
+    groups = _groups(items)
+    first = next(groups, [])
+    n_workers = n_threads or _suitable_threads(first)
     pending: deque[Future[list[tuple[int, _T | BrokenImageError]]]] = deque()
     with ThreadPoolExecutor(n_workers, thread_name_prefix="wordsight-decode") as pool:
         try:
-            for group in _groups(items):
+            for group in chain([first], groups):
                 pending.append(pool.submit(_apply, function, group))
                 if len(pending) > 2 * n_workers:
                     yield from pending.popleft().result()
@@ -56,6 +61,13 @@ def map_images(
         finally:  # the reader may stop early
             for future in pending:
                 future.cancel()
+
+
+def _suitable_threads(group: _Group) -> int:
+    """Choose the number of threads by the first images."""
+    if sum(_size_of(item) for _, item, _ in group) < _SMALL_BYTES * len(group):
+        return 1
+    return min(_MAX_THREADS, os.cpu_count() or 1)
 
 
 def _groups(items: Iterable[tuple[Item, str]]) -> Iterator[_Group]:
