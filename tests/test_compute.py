@@ -14,6 +14,7 @@ from wordsight.compute import (
     Moments,
     RidgeFactor,
     blocks,
+    halving,
     merge,
     partial,
     resolve_device,
@@ -210,3 +211,25 @@ def test_a_gpu_gives_the_same_sums() -> None:
     solved = RidgeFactor(moments, 0.1).solve(B.cuda()).cpu()
     expected = RidgeFactor(partial(X, Y), 0.1).solve(B)
     np.testing.assert_allclose(solved, expected, rtol=1e-9)
+
+
+def test_work_that_does_not_fit_is_cut_in_halves() -> None:
+    tried: list[int] = []
+
+    def work(cut: slice) -> list[int]:
+        tried.append(cut.stop - cut.start)
+        if tried[-1] > 3:
+            raise torch.OutOfMemoryError("no room")
+        return list(range(cut.start, cut.stop))
+
+    found = halving(work, 10, "counting")
+    assert [row for rows in found for row in rows] == list(range(10))
+    assert tried == [10, 5, 3, 3, 3, 1]
+
+
+def test_memory_too_small_for_a_single_row_is_one_sentence() -> None:
+    def work(cut: slice) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    with pytest.raises(WordsightError, match=r"ran out of memory while counting.*device='cpu'"):
+        halving(work, 8, "counting")

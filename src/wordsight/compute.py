@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Self, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
     "RidgeFactor",
     "SymmetricTiles",
     "blocks",
+    "halving",
     "in_order",
     "merge",
     "n_threads",
@@ -76,6 +77,48 @@ def blocks(n_rows: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n_rows))
 
 
+def halving(
+    work: Callable[[slice], _R], n_rows: int, doing: str, size: int | None = None
+) -> list[_R]:
+    """Apply `work` to all rows at once, or to fewer and fewer where GPU memory does not suffice.
+
+    Parameters
+    ----------
+    work : callable
+        Of a slice of rows.
+    n_rows : int
+    doing : str
+        What is being done, for the error.
+    size : int, optional
+        Rows to begin with; by default all.
+
+    Returns
+    -------
+    list
+        What `work` returned, in the order of the rows.
+
+    Raises
+    ------
+    WordsightError
+        Memory does not suffice for a single row.
+    """
+    size = max(1, size or n_rows)
+    done: list[_R] = []
+    start = 0
+    while start < n_rows:
+        try:
+            done.append(work(slice(start, min(start + size, n_rows))))
+            start += size
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise WordsightError(
+                    f"the GPU ran out of memory while {doing}, one row at a time; free its memory "
+                    "or use device='cpu'"
+                ) from error
+            size = (size + 1) // 2
+    return done
+
+
 def in_order(
     work: Callable[[_T], _R], items: Iterator[_T] | Sequence[_T], *, workers: int | None = None
 ) -> Iterator[_R]:
@@ -100,6 +143,11 @@ def in_order(
     """
     count = workers or n_threads()
     source = iter(items)
+    first = list(islice(source, 2))
+    if len(first) < 2:  # done here: starting threads takes longer than many a single item
+        yield from _on_one_thread(work, first)
+        return
+    source = chain(first, source)
     # torch keeps the number for each thread, and the number last set by anyone for threads that
     # have not used it yet: read here, this thread keeps its own; set at the end, new ones get it
     own = torch.get_num_threads()
@@ -114,6 +162,16 @@ def in_order(
             finally:
                 for future in waiting:
                     future.cancel()
+    finally:
+        torch.set_num_threads(own)
+
+
+def _on_one_thread(work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+    """Do some work here as a worker would: its last bits must not depend on how much there is."""
+    own = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return list(map(work, items))
     finally:
         torch.set_num_threads(own)
 

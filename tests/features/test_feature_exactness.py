@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight import PatchFeatures
-from wordsight.features.encoding import halves, quadrants
 from wordsight.features.patches import grid_of_patches, normalise_contrast, sample_patches
+from wordsight.features.places import halves, quadrants
 from wordsight.features.whitening import zca
 
 

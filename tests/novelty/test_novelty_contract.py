@@ -58,6 +58,9 @@ def test_the_sign_is_the_same_everywhere(detector: NoveltyDetector) -> None:
     detector, queries = fitted(detector)
     scores = detector.score_samples(queries)
     np.testing.assert_array_equal(detector.decision_function(queries), scores - detector.offset_)
+    both = detector.score_and_proba(queries)
+    np.testing.assert_array_equal(both[0], detector.decision_function(queries))
+    np.testing.assert_array_equal(both[1], detector.novelty_proba(queries))
     np.testing.assert_array_equal(
         detector.predict(queries), np.where(scores < detector.offset_, -1, 1)
     )

@@ -452,8 +452,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         unseen = self.unseen_classifier_
         seen_proba = self.seen_classifier_.predict_proba(X)
         unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
-        novelty_proba = self.novelty_.novelty_proba(S)
-        score = self.novelty_.decision_function(S)
+        score, novelty_proba = self.novelty_.score_and_proba(S)
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
         return Recognition(
             classes=self.classes_,

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight.compute import blocks, in_order, scratch
-from wordsight.features.encoding import Encoder, EncoderKind, quadrants
-from wordsight.features.patches import grid_of_patches, normalise_contrast
+from wordsight.features.encoding import Encoder, EncoderKind, soft_threshold
+from wordsight.features.patches import normalise_contrast
+from wordsight.features.places import patch_places
 
 __all__ = ["EncoderBank", "PooledBank"]
 
@@ -113,12 +114,12 @@ class EncoderBank:
 
     def _encode_one(self, image: NDArray[np.uint8], into: PooledBank, row: int) -> None:
         encoder = self.encoder
-        pixels = torch.tensor(image.transpose(2, 0, 1), dtype=encoder.filters.dtype)
-        grid = grid_of_patches(pixels, encoder.patch_size, encoder.stride)
-        for number, (rows, columns) in enumerate(quadrants(*grid.shape[:2])):
-            patches = grid[rows, columns].reshape(-1, len(encoder.filters))
-            normalise_contrast(patches, encoder.contrast_constant)
-            whitened = (patches - encoder.mean) @ encoder.whitener
+        places = patch_places(*image.shape[:2], encoder.patch_size, encoder.stride)
+        pixels = torch.from_numpy(image.reshape(-1).astype(np.float32))
+        for number, quadrant in enumerate(places.quadrants):
+            patches = pixels[places.index[quadrant]]
+            normalise_contrast(patches, encoder.contrast_constant).sub_(encoder.mean)
+            whitened = patches @ encoder.whitener
             sq_patches = torch.linalg.vecdot(whitened, whitened)
             pooled = self._empty_sums(patches)
             for cut in blocks(len(patches), max(1, VALUES // self.sizes[-1])):
@@ -134,23 +135,20 @@ class EncoderBank:
     def _add(
         self, patches: torch.Tensor, sq_patches: torch.Tensor, pooled: list[torch.Tensor]
     ) -> None:
-        """Add what some patches of a quadrant give.
-
-        Every step is one pass over products in the processor's second cache, so steps are counted:
-        a clamp and a sum for each sign, and the distances in place of the products.
-        """
-        alpha = self.encoder.threshold
+        """Add what some patches of a quadrant give, every step one pass over the products."""
         products = scratch("products", (len(patches), self.sizes[-1]), patches)
-        clamped = scratch("rectified", tuple(products.shape), patches)
-        torch.addmm(self.encoder.offset, patches, self.encoder.filters, out=products)
-        # max(0, z − α) = max(z, α) − α, and max(0, −z − α) = −min(z, −α) − α
-        pooled[0][0] += torch.clamp(products, min=alpha, out=clamped).sum(0) - alpha * len(patches)
-        pooled[0][1] -= torch.clamp(products, max=-alpha, out=clamped).sum(0) + alpha * len(patches)
-        sq_dist = torch.add(sq_patches[:, None], products, alpha=-2.0, out=products)
+        torch.mm(patches, self.encoder.filters, out=products)
+        sq_dist = torch.add(
+            sq_patches[:, None],
+            products,
+            alpha=-2.0,
+            out=scratch("distances", products.shape, patches),
+        )
+        soft_threshold(products, self.encoder.threshold, pooled[0])
         distance = sq_dist.add_(self.encoder.sq_atoms).clamp_(min=0).sqrt_()
         for size, total in zip(self.sizes, pooled[1:], strict=True):
             some = distance[:, :size]
             if size < self.sizes[-1]:  # the last one may have the distances for good
-                some = scratch("rectified", tuple(some.shape), some).copy_(some)
+                some = scratch("products", tuple(some.shape), some).copy_(some)
             below = some.sub_(some.mean(1, keepdim=True)).clamp_(max=0)
             total.sub_(below.sum(0))

@@ -18,7 +18,7 @@ from wordsight.compute import blocks, in_order, resolve_device
 from wordsight.exceptions import InputError
 from wordsight.features.checkpoint import ROWS, Checkpoint
 from wordsight.features.dictionary import DictionaryKind, check_enough, learn_dictionary
-from wordsight.features.encoding import Encoder, EncoderKind
+from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
 from wordsight.features.images import as_images, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
@@ -228,7 +228,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         saved = filled
         rest = np.arange(filled, len(images))
         some = images[rest] if isinstance(images, np.ndarray) else images.select(rest)
-        for rows, block in self._pooled(some):
+        for rows, block in self._pooled(some, len(images)):
             features[filled : filled + len(block)] = block
             filled += len(block)
             if filled - len(images) + len(rest) != rows[-1] + 1:
@@ -355,9 +355,17 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             device=resolve_device(self.device),
         )
 
-    def _pooled(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield rows and features that are not standardised yet."""
+    def _pooled(
+        self, images: Any, n_all: int | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and features that are not standardised yet.
+
+        `n_all` is the number of images in the whole job, of which these may be the rest: how it is
+        done, and so the last bits, must not depend on where it was interrupted.
+        """
         encoder = self._folded()
+        if (n_all or len(images)) >= WORTH_COMPILING:
+            encoder = encoder.compiled()
 
         def encode(
             batch: tuple[NDArray[np.int64], NDArray[np.uint8]],

@@ -123,6 +123,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         """
         return self._proba(self.score_samples(S))
 
+    def score_and_proba(self, S: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `decision_function` and `novelty_proba` of the same points, scored once."""
+        scores = self.score_samples(S)
+        return scores - self.offset_, self._proba(scores)
+
     def set_threshold(self, score: float) -> Self:
         """Put the threshold `offset_` at a score; what scores strictly below it is novel."""
         check_is_fitted(self)

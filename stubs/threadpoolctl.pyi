@@ -1,6 +1,0 @@
-from contextlib import AbstractContextManager
-from typing import Any
-
-def threadpool_limits(
-    limits: int | dict[str, int] | None = ..., user_api: str | None = ...
-) -> AbstractContextManager[Any]: ...
