@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError, WordsightError
+from wordsight.rows import StoredRows, take
 
 __all__ = [
     "Moments",
@@ -318,7 +319,7 @@ class Moments:
 
 
 def partial(
-    X: FloatArray,
+    X: FloatArray | StoredRows,
     Y: FloatArray,
     *,
     shift: FloatArray | None = None,
@@ -331,7 +332,7 @@ def partial(
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
         Features; float32 is multiplied in float32 and summed in it over blocks.
     Y : ndarray, shape (n, d)
         Targets.
@@ -362,10 +363,12 @@ def partial(
         SymmetricTiles.zeros(n_features, dtype, where),
         torch.zeros(n_features, n_targets, dtype=torch.float64, device=where),
     )
-    for cut in blocks(len(X) if rows is None else len(rows), block_size):
+    n_rows = len(X) if rows is None else len(rows)
+    # one block of memory for all blocks of rows: fresh memory costs more than what is done in it
+    buffer = torch.empty(min(block_size, n_rows), n_features, dtype=dtype)
+    for cut in blocks(n_rows, block_size):
         chosen = cut if rows is None else rows[cut]
-        # torch takes no reversed views; others are not copied twice
-        x = torch.tensor(np.ascontiguousarray(X[chosen]), dtype=dtype, device=where) - total.shift
+        x = _read(X, chosen, buffer[: cut.stop - cut.start]).to(where).sub_(total.shift)
         y = torch.tensor(np.ascontiguousarray(Y[chosen]), dtype=dtype, device=where)
         total.n += len(x)
         total.sum_x += x.sum(0, dtype=torch.float64)
@@ -375,6 +378,16 @@ def partial(
         if on_block is not None:
             on_block(len(x))
     return total
+
+
+def _read(
+    X: FloatArray | StoredRows, rows: slice | NDArray[np.int64], buffer: torch.Tensor
+) -> torch.Tensor:
+    if isinstance(rows, slice):
+        buffer.numpy()[...] = X[rows]
+    else:
+        take(X, rows, buffer.numpy())
+    return buffer
 
 
 def _combined(a: Moments, b: Moments, sign: int) -> Moments:

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordsight.compute import FloatArray, RidgeFactor
+from wordsight.compute import FloatArray, RidgeFactor, blocks
+from wordsight.rows import READ, StoredRows
 
 __all__ = ["FewRows", "ThinFactor", "are_few"]
 
@@ -49,7 +50,7 @@ class FewRows:
     @classmethod
     def take(
         cls,
-        X: FloatArray,
+        X: FloatArray | StoredRows,
         Y: FloatArray,
         rows: NDArray[np.int64],
         shift: FloatArray,
@@ -59,7 +60,7 @@ class FewRows:
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
         Y : ndarray, shape (n, d)
         rows : ndarray of int64
             Which rows.
@@ -72,9 +73,11 @@ class FewRows:
         FewRows
         """
         origin = torch.tensor(np.ascontiguousarray(shift), dtype=torch.float64, device=device)
-        x = torch.tensor(np.ascontiguousarray(X[rows]), dtype=torch.float64, device=device)
+        x = np.empty((len(rows), X.shape[1]))
+        for cut in blocks(len(rows), READ):
+            x[cut] = X[rows[cut]]
         y = torch.tensor(np.ascontiguousarray(Y[rows]), dtype=torch.float64, device=device)
-        return cls(rows, x - origin, y, origin)
+        return cls(rows, torch.from_numpy(x).to(device).sub_(origin), y, origin)
 
     @property
     def n(self) -> int:

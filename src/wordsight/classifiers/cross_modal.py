@@ -26,6 +26,7 @@ from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.calibration import threshold_for_rate
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.rows import StoredRows, by_blocks
 from wordsight.validation import checked_labels, validated
 from wordsight.words.vectors import WordVectors
 
@@ -223,10 +224,10 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
     def _learn_features(
         self, X: Any, labels: NDArray[Any], work: str | os.PathLike[str] | None
-    ) -> NDArray[Any]:
+    ) -> NDArray[Any] | StoredRows:
         if not _is_images(X):
             self.features_ = None
-            return np.asarray(validated(self, X, dtype=[np.float32, np.float64]))
+            return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
         extra = {"work": work} if work is not None else {}
         found = np.asarray(self.features_.fit_transform(X, **extra))
@@ -240,7 +241,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
     def _learn_recognition(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | StoredRows,
         labels: NDArray[Any],
         codes: NDArray[np.int64],
         held_out: NDArray[np.bool_],
@@ -267,6 +268,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         extra: dict[str, Any] = {}
         if found.factor is not None and has_fit_parameter(self.seen_classifier_, "factor"):
             extra["factor"] = found.factor
+        if isinstance(X, StoredRows) and not isinstance(self.seen_classifier_, SoftmaxClassifier):
+            X = X[:]  # one from elsewhere knows arrays alone
         self.seen_classifier_.fit(X, labels, **extra)
 
     def _part(self, given: Any, default: type[Any]) -> Any:
@@ -436,7 +439,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         for cut in blocks(len(features), 1024):
             yield np.arange(cut.start, cut.stop), self._recognise_features(features[cut])
 
-    def _features_of(self, X: Any) -> NDArray[Any]:
+    def _features_of(self, X: Any) -> NDArray[Any] | StoredRows:
         check_is_fitted(self, "seen_classifier_")
         if _is_images(X):
             if self.features_ is None:
@@ -445,12 +448,12 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                     f"features of shape (n, {self.n_features_in_}) from the same encoder"
                 )
             return np.asarray(self.features_.transform(X))
-        return np.asarray(validated(self, X, reset=False, dtype=[np.float32, np.float64]))
+        return _rows(validated(self, X, reset=False, dtype=[np.float32, np.float64]))
 
-    def _recognise_features(self, X: NDArray[Any]) -> Recognition:
-        S = self.mapping_.predict(X)
+    def _recognise_features(self, X: NDArray[Any] | StoredRows) -> Recognition:
+        S = by_blocks(self.mapping_.predict, X)
         unseen = self.unseen_classifier_
-        seen_proba = self.seen_classifier_.predict_proba(X)
+        seen_proba = by_blocks(self.seen_classifier_.predict_proba, X)
         unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
         score, novelty_proba = self.novelty_.score_and_proba(S)
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
@@ -483,7 +486,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
     def map(self, X: Any) -> NDArray[Any]:
         """Return the mapped points S, shape (n, d)."""
-        return np.asarray(self.mapping_.predict(self._features_of(X)))
+        return np.asarray(by_blocks(self.mapping_.predict, self._features_of(X)))
 
     def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
         """Return the most probable of some classes.
@@ -536,6 +539,11 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _rows(X: Any) -> NDArray[Any] | StoredRows:
+    """Return features as an array, or as they are where they stay on disk."""
+    return X if isinstance(X, StoredRows) else np.asarray(X)
 
 
 def _is_images(X: Any) -> bool:

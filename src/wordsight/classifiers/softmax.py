@@ -13,6 +13,7 @@ from wordsight.compute import RidgeFactor, blocks, in_order, partial, resolve_de
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.progress import report
+from wordsight.rows import StoredRows, by_blocks, column_mean
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
@@ -25,7 +26,7 @@ on one block, waiting for one another took longer than the work."""
 def loss_and_gradient(
     coef: torch.Tensor,
     intercept: torch.Tensor,
-    X: NDArray[Any],
+    X: NDArray[Any] | StoredRows,
     codes: torch.Tensor,
     alpha: float,
 ) -> tuple[float, torch.Tensor, torch.Tensor]:
@@ -38,7 +39,7 @@ def loss_and_gradient(
     ----------
     coef : Tensor of float64, shape (C, F)
     intercept : Tensor of float64, shape (C,)
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
     codes : Tensor of int64, shape (n,)
         Class of each row.
     alpha : float
@@ -71,7 +72,7 @@ def loss_and_gradient(
     return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
 
 
-def _block(X: NDArray[Any], cut: slice, device: torch.device) -> torch.Tensor:
+def _block(X: NDArray[Any] | StoredRows, cut: slice, device: torch.device) -> torch.Tensor:
     """Return some rows as a tensor, without a copy where that can be had."""
     x = X[cut]
     # torch has no read-only tensors and warns of them: memory-mapped rows are copied
@@ -79,10 +80,10 @@ def _block(X: NDArray[Any], cut: slice, device: torch.device) -> torch.Tensor:
 
 
 def _factor_of(
-    X: NDArray[Any], one_hot: NDArray[Any], alpha: float, device: torch.device
+    X: NDArray[Any] | StoredRows, one_hot: NDArray[Any], alpha: float, device: torch.device
 ) -> RidgeFactor:
     """Factor the covariance of the features, to make the problem round."""
-    shift = X.mean(0, dtype=np.float64)
+    shift = column_mean(X)
     if are_few(*X.shape):
         rows = FewRows.take(X, one_hot, np.arange(len(X)), shift, device)
         return ThinFactor(rows, max(alpha, 1e-6 * rows.mean_variance()))
@@ -148,7 +149,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
             Features; float32 stays float32, and may be memory-mapped.
         y : array-like, shape (n,)
             Class names.
@@ -215,7 +216,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
 
         Returns
         -------
@@ -237,8 +238,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def _logits(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
-        logits: NDArray[Any] = X @ self.coef_.T + self.intercept_
-        return logits
+        return by_blocks(lambda x: x @ self.coef_.T + self.intercept_, X)
 
 
 class _WhitenedProblem:
@@ -250,7 +250,7 @@ class _WhitenedProblem:
     """
 
     def __init__(
-        self, X: NDArray[Any], codes: torch.Tensor, factor: RidgeFactor, alpha: float
+        self, X: NDArray[Any] | StoredRows, codes: torch.Tensor, factor: RidgeFactor, alpha: float
     ) -> None:
         self._X, self._codes, self._factor, self._alpha = X, codes, factor, alpha
         self._mean = factor.mean_x

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor
 from wordsight.exceptions import InputError
+from wordsight.rows import StoredRows
 from wordsight.validation import validated
 
 __all__ = ["HeldOutFit", "RegressionMap", "SemanticMap", "checked_held_out", "fit_held_out"]
@@ -70,7 +71,7 @@ def fit_held_out(
     ----------
     mapping : SemanticMap
         Is fitted.
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
     Y : ndarray, shape (n, d)
         The word vector of each row's class.
     held_out : ndarray of bool, shape (n,)
@@ -117,7 +118,7 @@ class RegressionMap(
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
 
         Returns
         -------
@@ -134,14 +135,14 @@ class RegressionMap(
         return mapped.reshape(len(mapped), -1)
 
     @abstractmethod
-    def _map(self, X: NDArray[Any]) -> NDArray[Any]:
+    def _map(self, X: NDArray[Any] | StoredRows) -> NDArray[Any]:
         """Map checked features (n, F) to points (n, d)."""
 
     @abstractmethod
     def _check_parameters(self) -> None:
         """Raise `InputError` for a parameter out of range."""
 
-    def _checked(self, X: Any, Y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _checked(self, X: Any, Y: Any) -> tuple[NDArray[Any] | StoredRows, NDArray[Any]]:
         """Return features, and targets as a table of the same precision."""
         X, Y = validated(
             self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]

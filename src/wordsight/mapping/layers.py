@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight.compute import RidgeFactor, blocks, in_order, scratch
+from wordsight.rows import StoredRows, take
 
 __all__ = ["Layers", "LayersProblem", "loss_and_gradient", "squared_error", "take_rows"]
 
@@ -33,7 +34,7 @@ class Layers(NamedTuple):
 
 def loss_and_gradient(
     layers: Layers,
-    X: NDArray[Any],
+    X: NDArray[Any] | StoredRows,
     Y: NDArray[Any],
     weight_decay: float,
     *,
@@ -48,7 +49,7 @@ def loss_and_gradient(
     Parameters
     ----------
     layers : Layers
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
         May be memory-mapped; only a block of rows for each core is ever copied.
     Y : ndarray, shape (n, d)
     weight_decay : float
@@ -89,7 +90,7 @@ def loss_and_gradient(
 
 def squared_error(
     layers: Layers,
-    X: NDArray[Any],
+    X: NDArray[Any] | StoredRows,
     Y: NDArray[Any],
     *,
     rows: NDArray[np.int64] | None = None,
@@ -119,13 +120,13 @@ def _size(layers: Layers) -> float:
     return float(layers.theta1.square().sum() + layers.theta2.square().sum())
 
 
-def _in_precision(layers: Layers, X: NDArray[Any]) -> Layers:
+def _in_precision(layers: Layers, X: NDArray[Any] | StoredRows) -> Layers:
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
     return Layers(*(part.to(dtype) for part in layers))
 
 
 def _forward(
-    layers: Layers, X: NDArray[Any], Y: NDArray[Any], rows: NDArray[np.int64]
+    layers: Layers, X: NDArray[Any] | StoredRows, Y: NDArray[Any], rows: NDArray[np.int64]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return some rows of X, their hidden units, and f(x) − y."""
     x = take_rows(X, rows, layers.theta1)
@@ -134,12 +135,14 @@ def _forward(
     return x, hidden, torch.addmm(layers.b2, hidden, layers.theta2.T).sub_(y)
 
 
-def take_rows(X: NDArray[Any], rows: NDArray[np.int64], like: torch.Tensor) -> torch.Tensor:
+def take_rows(
+    X: NDArray[Any] | StoredRows, rows: NDArray[np.int64], like: torch.Tensor
+) -> torch.Tensor:
     """Copy some rows into a buffer of this thread's own, which the next call overwrites.
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
         May be memory-mapped, read-only and of any layout.
     rows : ndarray of int
     like : Tensor
@@ -150,8 +153,7 @@ def take_rows(X: NDArray[Any], rows: NDArray[np.int64], like: torch.Tensor) -> t
     Tensor, shape (len(rows), F)
     """
     buffer = scratch("rows", (len(rows), X.shape[1]), torch.empty(0, dtype=like.dtype))
-    # without "clip", NumPy goes by way of another copy
-    np.take(X, rows, axis=0, out=buffer.numpy(), mode="clip")
+    take(X, rows, buffer.numpy())
     return buffer.to(like.device)
 
 
@@ -163,7 +165,7 @@ class LayersProblem:
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
     Y : ndarray, shape (n, d)
     rows : ndarray of int
         The rows to learn from.
@@ -177,7 +179,7 @@ class LayersProblem:
 
     def __init__(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | StoredRows,
         Y: NDArray[Any],
         rows: NDArray[np.int64],
         start: Layers,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wordsight.compute import Moments, RidgeFactor, blocks
 from wordsight.exceptions import InputError, WordsightError
 from wordsight.progress import report
+from wordsight.rows import StoredRows
 
 __all__ = ["ClassScorer", "ridge_leaving_out"]
 
@@ -43,7 +44,7 @@ class ClassScorer:
 
 
 def ridge_leaving_out(
-    X: NDArray[Any],
+    X: NDArray[Any] | StoredRows,
     codes: NDArray[np.int64],
     left_out: Sequence[Iterable[int]],
     moments: Moments,
@@ -60,7 +61,7 @@ def ridge_leaving_out(
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
         May be memory-mapped; products run in its precision.
     codes : ndarray of int, shape (n,)
         Class of each row, from 0.
@@ -109,7 +110,7 @@ class _Split:
 class _Systems:
     """All systems at once: what is common to them, and what each leaves out."""
 
-    X: NDArray[Any]
+    X: NDArray[Any] | StoredRows
     moments: Moments
     factor: RidgeFactor
     rows: dict[int, NDArray[np.int64]]
@@ -121,7 +122,7 @@ class _Systems:
     @classmethod
     def prepare(
         cls,
-        X: NDArray[Any],
+        X: NDArray[Any] | StoredRows,
         codes: NDArray[np.int64],
         left_out: Sequence[Iterable[int]],
         moments: Moments,
@@ -207,7 +208,9 @@ class _Systems:
         return found
 
 
-def _sum(X: NDArray[Any], rows: NDArray[np.int64], shift: torch.Tensor) -> torch.Tensor:
+def _sum(
+    X: NDArray[Any] | StoredRows, rows: NDArray[np.int64], shift: torch.Tensor
+) -> torch.Tensor:
     total = torch.zeros_like(shift, dtype=torch.float64)
     for cut in blocks(len(rows), BLOCK):
         total += (torch.from_numpy(X[rows[cut]]).to(shift) - shift).sum(0, dtype=torch.float64)

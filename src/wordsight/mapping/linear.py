@@ -33,6 +33,7 @@ from wordsight.mapping.sums import (
     together,
 )
 from wordsight.progress import report
+from wordsight.rows import READ, StoredRows, by_blocks
 
 __all__ = ["DEFAULT_ALPHA", "LinearMap", "ridge"]
 
@@ -104,7 +105,7 @@ class LinearMap(RegressionMap):
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
             Features; float32 stays float32, and may be memory-mapped.
         Y : ndarray, shape (n, d) or (n,)
             The word vector of the class of each row.
@@ -134,7 +135,7 @@ class LinearMap(RegressionMap):
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
         Y : ndarray, shape (n, d)
         held_out : ndarray of bool, shape (n,)
             With ``alpha="auto"`` the ridge term, too, is chosen on these rows.
@@ -152,9 +153,8 @@ class LinearMap(RegressionMap):
         alone = (mapped[rows] - leverage * Y[rows]) / (1.0 - leverage)
         return HeldOutFit(mapped[~held_out], alone.astype(X.dtype), factor)
 
-    def _map(self, X: NDArray[Any]) -> NDArray[Any]:
-        mapped: NDArray[Any] = X @ self.coef_.T + self.intercept_  # S = X θᵀ + b
-        return mapped
+    def _map(self, X: NDArray[Any] | StoredRows) -> NDArray[Any]:
+        return by_blocks(lambda x: x @ self.coef_.T + self.intercept_, X)  # S = X θᵀ + b
 
     def _check_parameters(self) -> None:
         if self.alpha != "auto" and not (
@@ -169,7 +169,9 @@ class LinearMap(RegressionMap):
         if self.n_class_folds < 1:
             raise InputError(f"n_class_folds={self.n_class_folds!r} was given; expected 1 or more")
 
-    def _fit(self, X: NDArray[Any], Y: NDArray[Any], held_out: NDArray[np.bool_]) -> RidgeFactor:
+    def _fit(
+        self, X: NDArray[Any] | StoredRows, Y: NDArray[Any], held_out: NDArray[np.bool_]
+    ) -> RidgeFactor:
         """Fit on all rows, choosing the ridge term on the held-out ones; return the factor."""
         random_state = check_random_state(self.random_state)
         classes = group_rows(Y, self.n_class_folds, random_state)
@@ -201,7 +203,9 @@ class LinearMap(RegressionMap):
         return best_of(scores), {alpha: first for alpha, (first, _second) in scores.items()}
 
 
-def _leverage(X: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor) -> NDArray[np.float64]:
+def _leverage(
+    X: NDArray[Any] | StoredRows, rows: NDArray[np.int64], factor: RidgeFactor
+) -> NDArray[np.float64]:
     """Return hᵢᵢ = 1/n + (xᵢ − x̄)ᵀ (n C + n alpha I)⁻¹ (xᵢ − x̄) of some rows, below 1."""
     leverage = np.empty(len(rows))
     for cut in blocks(len(rows), 512):
@@ -218,7 +222,7 @@ class _Trial:
 
     parts: list[Statistics]
     total: Statistics
-    X: NDArray[Any]
+    X: NDArray[Any] | StoredRows
     Y: NDArray[Any]
     held_out: NDArray[np.bool_]
     classes: HeldOutClasses | None
@@ -243,7 +247,11 @@ class _Trial:
         # choosing among broad tops needs no double precision; small systems cost nothing anyway
         dtype = torch.float32 if len(moments.sum_x) > SMALL else torch.float64
         coef, intercept = solution(moments, factor_of(moments, alpha, dtype), self.X.dtype)
-        mapped, Y = self.X[self.held_out] @ coef.T + intercept, self.Y[self.held_out]
+        rows, Y = np.flatnonzero(self.held_out), self.Y[self.held_out]
+        # a block at a time, which of an array, too, saves a copy of all of them
+        mapped = np.concatenate(
+            [self.X[rows[cut]] @ coef.T + intercept for cut in blocks(len(rows), READ)]
+        )
         if self.classes is None:
             return -squared_error(mapped, Y, np.zeros(len(Y), dtype=bool)), 0.0
         codes = self.classes.codes[self.held_out]

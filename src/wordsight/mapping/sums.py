@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from wordsight.compute import Moments, RidgeFactor, merge, partial, without
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.progress import report
+from wordsight.rows import StoredRows, column_mean
 
 __all__ = [
     "DEFAULT_ALPHA",
@@ -41,15 +42,15 @@ class RowSums:
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
     Y : ndarray, shape (n, d)
     device : torch.device
         Where the products run.
     """
 
-    def __init__(self, X: NDArray[Any], Y: NDArray[Any], device: torch.device) -> None:
+    def __init__(self, X: NDArray[Any] | StoredRows, Y: NDArray[Any], device: torch.device) -> None:
         self._X, self._Y, self._device = X, Y, device
-        self._shift = X.mean(0, dtype=np.float64)
+        self._shift = column_mean(X)
         self._done = 0
 
     def over(self, rows: NDArray[np.int64]) -> Statistics:

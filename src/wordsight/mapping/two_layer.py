@@ -17,6 +17,7 @@ from wordsight.mapping.layers import Layers, LayersProblem, loss_and_gradient
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.warm_start import hidden_start, linear_start
 from wordsight.progress import report
+from wordsight.rows import StoredRows, by_blocks, column_mean
 
 __all__ = ["Layers", "TwoLayerMap", "loss_and_gradient"]
 
@@ -135,7 +136,7 @@ class TwoLayerMap(RegressionMap):
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
             Features; float32 stays float32, and may be memory-mapped.
         Y : ndarray, shape (n, d) or (n,)
             The word vector of the class of each row.
@@ -173,7 +174,7 @@ class TwoLayerMap(RegressionMap):
 
         Parameters
         ----------
-        X : ndarray, shape (n, F)
+        X : ndarray or StoredRows, shape (n, F)
         Y : ndarray, shape (n, d)
         held_out : ndarray of bool, shape (n,)
 
@@ -189,14 +190,17 @@ class TwoLayerMap(RegressionMap):
         mapped = self._map(X)
         return HeldOutFit(mapped[~held_out], mapped[held_out], factor)
 
-    def _map(self, X: NDArray[Any]) -> NDArray[Any]:
-        hidden = np.tanh(X @ self.coef_hidden_.T + self.intercept_hidden_)
-        mapped: NDArray[Any] = hidden @ self.coef_.T + self.intercept_
-        return mapped
+    def _map(self, X: NDArray[Any] | StoredRows) -> NDArray[Any]:
+        def work(x: NDArray[Any]) -> NDArray[Any]:
+            hidden = np.tanh(x @ self.coef_hidden_.T + self.intercept_hidden_)
+            mapped: NDArray[Any] = hidden @ self.coef_.T + self.intercept_
+            return mapped
+
+        return by_blocks(work, X)
 
     def _fit(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | StoredRows,
         Y: NDArray[Any],
         rows: NDArray[np.int64],
         random_state: np.random.RandomState,
@@ -214,7 +218,7 @@ class TwoLayerMap(RegressionMap):
             coef, factor = linear_start(X, Y, kept, device, self.alpha, factor)
         if linear is not None:
             coef = np.asarray(linear.coef_, dtype=np.float64)
-        mean = X.mean(0, dtype=np.float64) if factor is None else factor.mean_x.cpu().numpy()
+        mean = column_mean(X) if factor is None else factor.mean_x.cpu().numpy()
         start = hidden_start(
             X, Y, kept, stopping, coef, mean, self.n_hidden, self.weight_decay, random_state
         )
@@ -296,7 +300,10 @@ def _is_number(value: object) -> bool:
 
 
 def _check_shapes(
-    X: NDArray[Any], Y: NDArray[Any], linear: LinearMap | None, factor: RidgeFactor | None
+    X: NDArray[Any] | StoredRows,
+    Y: NDArray[Any],
+    linear: LinearMap | None,
+    factor: RidgeFactor | None,
 ) -> None:
     if linear is not None:
         check_is_fitted(linear)

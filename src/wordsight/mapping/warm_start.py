@@ -11,6 +11,7 @@ from wordsight.compute import RidgeFactor, blocks, in_order, partial
 from wordsight.mapping.layers import BLOCK, Layers, take_rows
 from wordsight.mapping.sums import DEFAULT_ALPHA, SMALL, RowSums, factor_of, ridge
 from wordsight.progress import report
+from wordsight.rows import StoredRows
 
 __all__ = ["hidden_start", "linear_start"]
 
@@ -25,7 +26,7 @@ N_PENALTIES = 6
 
 
 def linear_start(
-    X: NDArray[Any],
+    X: NDArray[Any] | StoredRows,
     Y: NDArray[Any],
     rows: NDArray[np.int64],
     device: torch.device,
@@ -36,7 +37,7 @@ def linear_start(
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
     Y : ndarray, shape (n, d)
     rows : ndarray of int
         The rows to learn from.
@@ -69,7 +70,7 @@ def linear_start(
 
 
 def _solve(
-    X: NDArray[Any], Y: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor
+    X: NDArray[Any] | StoredRows, Y: NDArray[Any], rows: NDArray[np.int64], factor: RidgeFactor
 ) -> NDArray[np.float64]:
     """Solve with a factor that is there already, in a pass over the rows."""
     mean_x = factor.mean_x
@@ -88,7 +89,7 @@ def _solve(
 
 
 def hidden_start(
-    X: NDArray[Any],
+    X: NDArray[Any] | StoredRows,
     Y: NDArray[Any],
     rows: NDArray[np.int64],
     held_out: NDArray[np.int64],
@@ -107,7 +108,7 @@ def hidden_start(
 
     Parameters
     ----------
-    X : ndarray, shape (n, F)
+    X : ndarray or StoredRows, shape (n, F)
     Y : ndarray, shape (n, d)
     rows, held_out : ndarray of int
         The rows to learn from, and those to choose on.
@@ -152,7 +153,7 @@ def hidden_start(
 
 
 def _mapped(
-    X: NDArray[Any], rows: NDArray[np.int64], coef: NDArray[np.float64]
+    X: NDArray[Any] | StoredRows, rows: NDArray[np.int64], coef: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Map some rows linearly, without a bias, shape (n_rows, d)."""
     weights = coef.astype(X.dtype)
