@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wordsight.compute import (
     Moments,
     RidgeFactor,
+    SymmetricTiles,
     blocks,
     halving,
     merge,
@@ -34,11 +35,17 @@ def tile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("wordsight.compute.TILE", request.param)
 
 
-def symmetric(lower: torch.Tensor) -> Array:
-    """Both halves of a matrix of which the lower one is meant."""
-    half = np.tril(lower.double().numpy())
-    whole: Array = half + np.tril(half, -1).T
-    return whole
+def dense(matrix: SymmetricTiles) -> Array:
+    """Both halves of a matrix, by its rows of tiles, of which the lower half is meant."""
+    whole = np.zeros((matrix.size, matrix.size))
+    top = 0
+    for row in matrix.tiles:
+        beside = np.hstack([tile.double().numpy() for tile in row])
+        whole[top : top + len(beside), : beside.shape[1]] = beside
+        top += len(beside)
+    half = np.tril(whole)
+    both: Array = half + np.tril(half, -1).T
+    return both
 
 
 def assert_moments(moments: Moments, x: Array, y: Array, rtol: float) -> None:
@@ -47,7 +54,7 @@ def assert_moments(moments: Moments, x: Array, y: Array, rtol: float) -> None:
     assert moments.n == len(x)
     np.testing.assert_allclose(moments.sum_x.numpy(), x.sum(0), rtol=rtol, atol=rtol * 50)
     np.testing.assert_allclose(moments.sum_y.numpy(), y.sum(0), rtol=rtol, atol=rtol * 50)
-    gram = symmetric(moments.gram.lower(torch.float64))
+    gram = dense(moments.gram)
     np.testing.assert_allclose(gram, x.T @ x, rtol=rtol, atol=rtol * 500)
     np.testing.assert_allclose(moments.cross.numpy(), x.T @ y, rtol=rtol, atol=rtol * 500)
     if len(x):
@@ -181,6 +188,31 @@ def test_making_the_factor_leaves_the_moments_alone() -> None:
     moments = partial(X, Y)
     RidgeFactor(moments, 0.3)
     assert_moments(moments, X, Y, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_factor_may_take_the_place_of_the_moments(dtype: torch.dtype) -> None:
+    moments, kept = partial(X, Y), partial(X, Y)
+    places = {tile.data_ptr() for row in moments.gram.tiles for tile in row}
+    factor = RidgeFactor(moments, 0.3, dtype, overwrite=True)
+    B = torch.tensor(RNG.normal(size=(11, 2)))
+    assert torch.equal(factor.solve(B), RidgeFactor(kept, 0.3, dtype).solve(B))
+    assert not any(moments.gram.tiles), "what was overwritten cannot be taken for the moments"
+    assert torch.equal(moments.cross, kept.cross)
+    if dtype == torch.float64:  # off the diagonal the memory is the same
+        below = {tile.data_ptr() for i, row in enumerate(factor._factor.tiles) for tile in row[:i]}
+        assert below <= places
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_products_run_in_the_precision_of_the_other_matrix(dtype: torch.dtype) -> None:
+    gram = partial(X.astype(np.float32), Y).gram
+    V = RNG.normal(size=(11, 3))
+    rtol = 1e-13 if dtype == torch.float64 else 1e-5
+    product = gram.times(torch.tensor(V, dtype=dtype))
+    assert product.dtype == dtype
+    whole = dense(gram)
+    np.testing.assert_allclose(product, whole @ V, rtol=rtol, atol=rtol * np.abs(whole).max())
 
 
 def test_a_singular_system_is_one_sentence() -> None:
