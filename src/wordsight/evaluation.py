@@ -12,6 +12,7 @@ from wordsight.classifiers.recognition import Recognition
 from wordsight.data.dataset import Dataset, OnBroken
 from wordsight.data.skipping import SkipBroken
 from wordsight.exceptions import InputError
+from wordsight.features.cache import FeatureCache
 from wordsight.metrics import Scores, scores
 
 __all__ = ["BrokenEntry", "Chance", "Evaluation", "evaluate", "for_card"]
@@ -63,7 +64,11 @@ class _Columns:
 
 
 def evaluate(
-    model: CrossModalClassifier, dataset: Dataset, *, on_broken: OnBroken = "error"
+    model: CrossModalClassifier,
+    dataset: Dataset,
+    *,
+    on_broken: OnBroken = "error",
+    cache: FeatureCache | None = None,
 ) -> Evaluation:
     """Score a model.
 
@@ -75,6 +80,8 @@ def evaluate(
         Labelled images. Those of classes that the model does not know are left out and counted.
     on_broken : {"error", "skip"}, default "error"
         Whether an image that cannot be read ends the work, or is left out and counted.
+    cache : FeatureCache, optional
+        Where features are kept and found again.
 
     Returns
     -------
@@ -94,7 +101,7 @@ def evaluate(
     known, skipped = _known_only(model, dataset)
     images = SkipBroken(known) if on_broken == "skip" else known
     columns = _Columns()
-    for rows, found in model.stream(images):
+    for rows, found in model.stream(images, cache=cache):
         columns.add(rows, found)
     broken = images.broken if isinstance(images, SkipBroken) else []
     if not columns.rows:

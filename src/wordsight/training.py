@@ -21,6 +21,7 @@ from wordsight.data.files import shown
 from wordsight.data.open import available_splits, open_dataset
 from wordsight.data.source import BrokenImage
 from wordsight.exceptions import InputError
+from wordsight.features.cache import FeatureCache
 from wordsight.features.dictionary import DictionaryKind
 from wordsight.features.encoding import EncoderKind
 from wordsight.features.patch_features import PatchFeatures
@@ -290,7 +291,7 @@ def prepare(
 
 
 def train(
-    plan: TrainingPlan, *, command: str | None = None, work: str | os.PathLike[str] | None = None
+    plan: TrainingPlan, *, command: str | None = None, cache: FeatureCache | None = None
 ) -> CrossModalClassifier:
     """Train a model as planned.
 
@@ -299,9 +300,8 @@ def train(
     plan : TrainingPlan
     command : str, optional
         What the model card says it was made by.
-    work : path-like, optional
-        Where to keep unfinished work, so that the same call goes on after an interrupt; the
-        caller removes it (`wordsight.features.checkpoint.remove_work`).
+    cache : FeatureCache, optional
+        Where features are kept and found again: the same call goes on after an interrupt.
 
     Returns
     -------
@@ -309,7 +309,7 @@ def train(
         Its ``about_`` is what `save_model` takes as `about`.
     """
     start = perf_counter()
-    model = plan.model.fit(plan.dataset, work=work)
+    model = plan.model.fit(plan.dataset, cache=cache)
     about: dict[str, Any] = {
         "data": plan.data_name,
         "split": plan.split,

@@ -279,11 +279,8 @@ def test_an_output_in_a_file_is_refused_before_the_work(
     assert contents(tmp_path) == {"file"}
 
 
-def test_a_work_folder_of_other_work(scenes: Path, tmp_path: Path, run: Runner) -> None:
-    work = tmp_path / "work"
-    work.mkdir()
-    (work / "mine").write_text("mine", encoding="utf-8")
-    done = run("fit", scenes, "--out", tmp_path / "model", *SMALL, "--work", work)
-    assert done.code == 2
-    assert "other files" in done.errors[0]
-    assert contents(tmp_path) == {"work", "work/mine"}
+def test_a_cache_that_is_a_file(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+    done = run("fit", scenes, "--out", tmp_path / "model", *SMALL, "--cache", tmp_path / "mine")
+    check_failed(done, 2, "is a file; name a folder for the cache")
+    assert contents(tmp_path) == {"mine"}

@@ -201,7 +201,23 @@ def test_broken_images(scenes: Path, tmp_path: Path, run: Runner) -> None:
     assert config_of(out)["about"]["n_images"] == 108
 
 
-def test_work_is_removed_in_the_end(scenes: Path, tmp_path: Path, run: Runner) -> None:
-    done = run("fit", scenes, "--out", tmp_path / "model", *SMALL, "--work", tmp_path / "work")
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_cache_serves_fit_and_evaluate(
+    scenes: Path, tmp_path: Path, run: Runner, precision: str
+) -> None:
+    cache = ("--cache", tmp_path / "cache", "--cache-precision", precision)
+    done = run("fit", scenes, "--out", tmp_path / "model", *SMALL, *cache)
     assert done.code == 0, done.err
-    assert {path.name for path in tmp_path.iterdir()} == {"model"}
+    shards = {place: place.stat().st_mtime_ns for place in (tmp_path / "cache").rglob("*.npy")}
+    assert shards
+    assert run("fit", scenes, "--out", tmp_path / "again", *SMALL, *cache).code == 0
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again")]
+    assert weights[0] == weights[1]
+    scored = [
+        run("evaluate", tmp_path / "model", scenes, "--json", *extra).out for extra in ((), cache)
+    ]
+    plain, kept = (json.loads(text) for text in scored)
+    assert kept["n_images"] == plain["n_images"]
+    assert kept["overall_accuracy"] == pytest.approx(plain["overall_accuracy"], abs=0.02)
+    left = {place: place.stat().st_mtime_ns for place in (tmp_path / "cache").rglob("*.npy")}
+    assert {place: left[place] for place in shards} == shards

@@ -58,15 +58,14 @@ def test_a_fit_that_is_stopped_leaves_nothing(scenes: Path, tmp_path: Path, numb
 
 @pytest.mark.slow
 def test_a_fit_that_is_stopped_goes_on(scenes: Path, tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    arguments = ("fit", scenes, "--out", tmp_path / "model", *SMALL, "--work", work,
+    arguments = ("fit", scenes, "--out", tmp_path / "model", *SMALL, "--cache", tmp_path / "cache",
                  "--patches", "100000", "--atoms", "300")  # fmt: skip
     process = start(*arguments)
     done = stop(process, signal.SIGINT, lambda said: "seed: 0" in said)
     check_failed(done, 130, "run the same command to go on")
     assert not any(name.startswith((".", "model")) for name in contents(tmp_path))
     assert spawn(*arguments).code == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"model"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "cache"}
 
 
 def test_a_prediction_that_is_stopped_leaves_nothing(model: Path, tmp_path: Path) -> None:
@@ -99,11 +98,11 @@ def test_a_disk_that_is_full_when_the_model_is_saved(scenes: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_of_unfinished_work(scenes: Path, tmp_path: Path) -> None:
-    out, work = tmp_path / "model", tmp_path / "work"
-    done = spawn("fit", scenes, "--out", out, *SMALL, "--work", work, preexec=limit_files(4096))
-    check_failed(done, 1, f"cannot write {work}", "nothing was left")
-    assert contents(tmp_path) <= {"work", "work/manifest.json"}
+def test_a_disk_that_is_full_of_features(scenes: Path, tmp_path: Path) -> None:
+    out, cache = tmp_path / "model", tmp_path / "cache"
+    done = spawn("fit", scenes, "--out", out, *SMALL, "--cache", cache, preexec=limit_files(4096))
+    check_failed(done, 1, f"cannot write {cache}", "nothing was left")
+    assert not any((tmp_path / name).is_file() for name in contents(tmp_path))
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from wordsight import LinearMap, PatchFeatures
 from wordsight.data.arrays import ArraySource
 from wordsight.data.dataset import Dataset
 from wordsight.exceptions import InputError
+from wordsight.features.cache import FeatureCache
 from wordsight.progress import listening
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (70, 10, 9, 3), dtype=np.uint8)
@@ -161,10 +162,11 @@ def test_a_set_of_which_every_image_is_skipped() -> None:
         small().fit(Streamed(IMAGES, 20, frozenset(range(70))))
 
 
-def test_a_set_that_skips_images_keeps_no_unfinished_work(tmp_path: Path) -> None:
-    # files of whole blocks of images could not tell which images they hold
-    with pytest.raises(InputError, match="cannot be read were skipped"):
-        small().fit_transform(Streamed(IMAGES, 20, frozenset({3})), work=tmp_path / "work")
+def test_a_set_that_skips_images_is_kept_without_them(tmp_path: Path) -> None:
+    some = Streamed(IMAGES, 20, frozenset({3}))
+    stored = small().fit_stored(some, FeatureCache(tmp_path))
+    assert stored.rows.tolist() == [row for row in range(70) if row != 3]
+    np.testing.assert_array_equal(stored[:], small().fit_transform(some))
 
 
 def test_stream_yields_what_transform_returns() -> None:

@@ -1,6 +1,5 @@
 """`CrossModalClassifier`: the paper's model, p(y | x) over seen and unseen classes (Eq. 2)."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
@@ -17,6 +16,7 @@ from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
+from wordsight.features.cache import FeatureCache
 from wordsight.features.images import ImageSet
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
@@ -170,7 +170,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.on_missing = on_missing
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, work: str | os.PathLike[str] | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, cache: FeatureCache | None = None) -> Self:
         """Learn from images of seen classes.
 
         Parameters
@@ -179,10 +179,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             A labelled data set, images, or ready features.
         y : array-like, shape (n,)
             Class names; a data set brings its own.
-        work : path-like, optional
-            A folder for unfinished work on the features of images, the longest part: when a fit
-            is interrupted, the same call goes on from there. The caller removes it once the model
-            is saved (`wordsight.features.checkpoint.remove_work`).
+        cache : FeatureCache, optional
+            Where the features of images, the longest part, are kept and found again; they then
+            never lie in memory all at once, and an interrupted fit goes on where it was.
 
         Returns
         -------
@@ -203,7 +202,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         words = WordVectors.coerce(self.words)
         self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
         held_out = self._draw_held_out(codes)
-        features = self._learn_features(X, labels, work)
+        features = self._learn_features(X, labels, cache)
         self._learn_recognition(features, labels, codes, held_out)
         self.about_: dict[str, Any] = {}
         return self
@@ -222,15 +221,21 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         threshold_for_rate(np.zeros(int(held_out.sum())), self.false_novel_rate)
         return held_out
 
-    def _learn_features(
-        self, X: Any, labels: NDArray[Any], work: str | os.PathLike[str] | None
-    ) -> NDArray[Any] | StoredRows:
+    def _learn_features(self, X: Any, labels: NDArray[Any], cache: FeatureCache | None) -> Any:
         if not _is_images(X):
             self.features_ = None
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
-        extra = {"work": work} if work is not None else {}
-        found = np.asarray(self.features_.fit_transform(X, **extra))
+        found: Any
+        if cache is None:
+            found = np.asarray(self.features_.fit_transform(X))
+        elif isinstance(self.features_, PatchFeatures):
+            found = self.features_.fit_stored(X, cache)
+        else:
+            raise InputError(
+                f"a cache was given for features of {type(self.features_).__name__}; expected "
+                "PatchFeatures, or no cache"
+            )
         if len(found) != len(labels):
             raise InputError(
                 f"{len(found)} images could be read of the {len(labels)} that are labelled; "
@@ -424,15 +429,18 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._recognise_features(self._features_of(X))
 
-    def stream(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Recognition]]:
+    def stream(
+        self, X: Any, *, cache: FeatureCache | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], Recognition]]:
         """Yield rows and what is recognised in them, a few images at a time.
 
         Memory does not grow with the number of images. A data set that skips broken images skips
-        their rows.
+        their rows. With a cache, features of images are kept there and found again.
         """
         check_is_fitted(self, "seen_classifier_")
         if _is_images(X) and self.features_ is not None:
-            for rows, features in self.features_.stream(X):
+            extra = {"cache": cache} if cache is not None else {}
+            for rows, features in self.features_.stream(X, **extra):
                 yield rows, self._recognise_features(features)
             return
         features = self._features_of(X)

@@ -8,6 +8,8 @@ import typer
 
 from wordsight.cli import console
 from wordsight.cli.options import (
+    CachePath,
+    CachePrecision,
     DataPath,
     Debug,
     Device,
@@ -42,6 +44,8 @@ def evaluate(
     update_card: Annotated[
         bool, typer.Option("--update-card", help="Write the scores into the model's README.md.")
     ] = False,
+    cache: CachePath = None,
+    cache_precision: CachePrecision = "float32",
     overwrite: Overwrite = False,
     device: Device = None,
     quiet: Quiet = False,
@@ -53,14 +57,17 @@ def evaluate(
         check_writable(out)
 
     from wordsight import evaluation, persistence  # noqa: PLC0415 - imports torch
+    from wordsight.features.cache import FeatureCache  # noqa: PLC0415
     from wordsight.training import open_split  # noqa: PLC0415
+
+    kept = None if cache is None else FeatureCache(cache, cache_precision)
 
     loaded = persistence.load_model(model, device=device)
     dataset, taken = open_split(data, split, "test")
     if taken is None:
         console.say(f"{data} has no test split: scoring all of it, also what was trained on")
     with console.progress():
-        found = evaluation.evaluate(loaded, dataset, on_broken=on_broken)
+        found = evaluation.evaluate(loaded, dataset, on_broken=on_broken, cache=kept)
     _say_left_out(found)
     if out is not None:
         with atomic_path(out) as temporary:

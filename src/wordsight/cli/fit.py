@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import DataPath, Debug, Device, OnBroken, Overwrite, Quiet, WordsFile
+from wordsight.cli.options import (
+    CachePath,
+    CachePrecision,
+    DataPath,
+    Debug,
+    Device,
+    OnBroken,
+    Overwrite,
+    Quiet,
+    WordsFile,
+)
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
@@ -101,13 +111,8 @@ def fit(
         int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
     ] = 0,
     device: Device = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(
-            help="A new folder for unfinished work: after an interrupt the same command goes on "
-            "from there. It is removed in the end."
-        ),
-    ] = None,
+    cache: CachePath = None,
+    cache_precision: CachePrecision = "float32",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -116,11 +121,12 @@ def fit(
     refuse_existing(out, overwrite=overwrite)
     check_writable(out)
 
-    from wordsight.features.checkpoint import remove_work  # noqa: PLC0415 - imports torch
+    from wordsight.features.cache import FeatureCache  # noqa: PLC0415 - imports torch
     from wordsight.persistence import check_replaceable, save_model  # noqa: PLC0415
     from wordsight.training import Settings, prepare, train  # noqa: PLC0415
 
     check_replaceable(out, overwrite=overwrite)
+    kept = None if cache is None else FeatureCache(cache, cache_precision)
     settings = Settings(
         image_size=image_size,
         n_atoms=atoms,
@@ -150,13 +156,11 @@ def fit(
             settings=settings,
         )
     _say_plan(plan)
-    if work is not None:
+    if kept is not None:
         console.set_resumable()
     with console.progress():
-        model = train(plan, command=console.command_line(), work=work)
+        model = train(plan, command=console.command_line(), cache=kept)
     save_model(model, out, about=model.about_, overwrite=overwrite)
-    if work is not None:
-        remove_work(work)
     console.print_line(str(out))
     _say_done(out, data, float(model.about_["seconds"]))
 

@@ -59,6 +59,24 @@ DataPath = Annotated[
 ]
 
 
+CachePath = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="A folder where features are kept and found again, also after an interrupt and by "
+        "other commands; with it, memory hardly grows with the number of images.",
+        show_default="none",
+    ),
+]
+CachePrecision = Annotated[
+    Literal["float32", "float16"],
+    typer.Option(
+        help="How the cache stores features: float16 takes half the room and rounds each by at "
+        "most 1 part in 2,048."
+    ),
+]
+
+
 def names(given: list[str] | None) -> list[str]:
     """Split comma lists, which may also be given several times; spaces within a name stay."""
     return [part.strip() for text in given or [] for part in text.split(",")]

@@ -5,6 +5,7 @@ one set of features, learned without any label; the splits; what a map, a gate a
 may learn from. Experiments ask for what they need and score it.
 """
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,8 @@ from wordsight.data.dataset import Dataset
 from wordsight.exceptions import InputError
 from wordsight.experiments.setting import CLASSES, UNSEEN, Setting
 from wordsight.experiments.store import Kept, Made, Store
-from wordsight.features.checkpoint import fingerprint, remove_work
+from wordsight.features.cache import FeatureCache
+from wordsight.features.images import fingerprint
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import fit_held_out
@@ -263,10 +265,10 @@ class Lab:
             f"features-seed{self.seed}", {**self._facts, **self._feature_setting}
         )
         work = Path(f"{place}.unfinished")
-        train = encoder.fit_transform(self.images["train"], work=work)
+        train = encoder.fit_stored(self.images["train"], FeatureCache(work))[:]
         test = encoder.transform(self.images["test"])
         learned = {name: np.asarray(getattr(encoder, name)) for name in _LEARNED}
-        remove_work(work)
+        shutil.rmtree(work)
         return Made({"train": train, "test": test, **learned})
 
     def _new_encoder(self) -> PatchFeatures:

@@ -21,7 +21,7 @@ from wordsight.experiments.lab import Lab, choose_images
 from wordsight.experiments.results import ExperimentResults, Results, RunRecord, StageRecord
 from wordsight.experiments.setting import CLASSES, Setting
 from wordsight.experiments.store import Store
-from wordsight.features.checkpoint import fingerprint
+from wordsight.features.images import fingerprint
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["Reproduction", "find_words"]

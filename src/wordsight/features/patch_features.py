@@ -4,7 +4,7 @@ Source: Coates & Ng, "The Importance of Encoding Versus Training with Sparse Cod
 Quantization", ICML 2011; the image features of the paper (section 3, reference [6]).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -16,13 +16,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import blocks, in_order, resolve_device
 from wordsight.exceptions import InputError
-from wordsight.features.checkpoint import ROWS, Checkpoint
+from wordsight.features.cache import (
+    CachedFeatures,
+    FeatureCache,
+    ImageBlock,
+    blocks_of,
+    digest_of,
+)
 from wordsight.features.dictionary import DictionaryKind, check_enough, learn_dictionary
 from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
 from wordsight.features.images import as_images, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
 from wordsight.progress import report
+from wordsight.rows import READ
 
 __all__ = ["PatchFeatures"]
 
@@ -155,91 +162,138 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         X = as_images(X)
         self.fit_dictionary(X)
-        n, mean, sq_sum = 0, np.zeros(self.n_features_out_), np.zeros(self.n_features_out_)
-        for _rows, pooled in self._pooled(X):
-            # a block's sums about its own mean, merged with the total (Chan, Golub & LeVeque)
-            block_mean = pooled.mean(0, dtype=np.float64)
-            gap = block_mean - mean
-            sq_sum += ((pooled - block_mean) ** 2).sum(0)
-            sq_sum += gap**2 * (n * len(pooled) / (n + len(pooled)))
-            mean += gap * (len(pooled) / (n + len(pooled)))
-            n += len(pooled)
-        self._set_standardisation(mean, sq_sum / n)
+        self._set_standardisation(*_streamed_moments(pooled for _rows, pooled in self._pooled(X)))
         return self
 
-    def fit_transform(
-        self,
-        X: Any,
-        y: object = None,
-        *,
-        work: Any = None,
-        **fit_params: object,
-    ) -> NDArray[np.float32]:
+    def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
         """Learn from the images and return their features, encoding each image once.
 
         Parameters
         ----------
         X : ndarray of uint8, shape (n, height, width, 3), or Dataset
         y : ignored
-        work : path-like, optional
-            A folder for unfinished work: when this is interrupted, the same call goes on from
-            there. The caller removes it (`wordsight.features.checkpoint.remove_work`).
         **fit_params : ignored
 
         Returns
         -------
         ndarray of float32, shape (n, F)
         """
-        self._check_parameters()
         X = as_images(X)
-        checkpoint = None
-        if work is not None:
-            checkpoint = Checkpoint.open(work, self.get_params(), X, self._asked_size())
-        self._restore_or_fit_dictionary(X, checkpoint)
-        pooled = self._pool_all(X, checkpoint)
-        mean = pooled.mean(0, dtype=np.float64)
-        variance = np.zeros_like(mean)
-        for cut in blocks(len(pooled), 1024):
-            variance += ((pooled[cut] - mean) ** 2).sum(0)
-        self._set_standardisation(mean, variance / len(pooled))
+        self.fit_dictionary(X)
+        pooled = self._collect(self._pooled(X), len(X))
+        self._set_standardisation(*_moments(pooled))
         return self._standardise(pooled)
 
-    def _restore_or_fit_dictionary(self, images: Any, checkpoint: Checkpoint | None) -> None:
-        saved = checkpoint.load_dictionary() if checkpoint else {}
+    def fit_stored(self, X: Any, cache: FeatureCache) -> CachedFeatures:
+        """Learn from the images and keep their features on disk, where later calls find them.
+
+        What is in the cache already is not computed again, so that an interrupted call goes on
+        where it was.
+
+        Parameters
+        ----------
+        X : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        cache : FeatureCache
+
+        Returns
+        -------
+        CachedFeatures, shape (n, F)
+            In single precision, the same numbers as `fit_transform` returns.
+        """
+        self._check_parameters()
+        X = as_images(X)
+        found = blocks_of(X, self._asked_size())
+        key = self._dictionary_key(found)
+        saved = cache.load_dictionary(key) if key is not None else {}
         if saved:
             self.image_size_ = (int(saved["image_size_"][0]), int(saved["image_size_"][1]))
             for name in _LEARNED_FIRST:
                 setattr(self, name, saved[name])
-            return
-        self.fit_dictionary(images)
-        if checkpoint:
-            arrays = {name: getattr(self, name) for name in _LEARNED_FIRST}
-            checkpoint.save_dictionary({**arrays, "image_size_": np.array(self.image_size_)})
+        else:
+            self.fit_dictionary(X)
+            if key is not None:
+                arrays = {name: getattr(self, name) for name in _LEARNED_FIRST}
+                cache.save_dictionary(key, {**arrays, "image_size_": np.array(self.image_size_)})
+        stored = self._stored(X, found, cache)
+        self._set_standardisation(*_moments(stored))
+        return stored.standardised(self.mean_, self.scale_)
 
-    def _pool_all(self, images: Any, checkpoint: Checkpoint | None) -> NDArray[np.float32]:
-        """Collect the pooled features of all images, going on where a checkpoint ends."""
-        if checkpoint is None:
-            return self._collect(self._pooled(images), len(images))
-        features = np.empty((len(images), self.n_features_out_), dtype=np.float32)
-        filled = 0
-        for block in checkpoint.blocks(features.shape[1]):
-            features[filled : filled + ROWS] = block
-            filled += ROWS
-        saved = filled
-        rest = np.arange(filled, len(images))
-        some = images[rest] if isinstance(images, np.ndarray) else images.select(rest)
-        for rows, block in self._pooled(some, len(images)):
-            features[filled : filled + len(block)] = block
-            filled += len(block)
-            if filled - len(images) + len(rest) != rows[-1] + 1:
-                raise InputError(
-                    "images that cannot be read were skipped, and then unfinished work cannot be "
-                    "kept; leave these images out of the set, or give no work folder"
-                )
-            while filled - saved >= ROWS:
-                checkpoint.save_block(saved // ROWS, features[saved : saved + ROWS])
-                saved += ROWS
-        return features[:filled]
+    def transform_stored(self, X: Any, cache: FeatureCache) -> CachedFeatures:
+        """Return the features of images from the cache, computing those that it lacks.
+
+        Parameters
+        ----------
+        X : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        cache : FeatureCache
+
+        Returns
+        -------
+        CachedFeatures, shape (n, F)
+            Without the images that a set skips as broken.
+        """
+        check_is_fitted(self)
+        X = as_images(X)
+        stored = self._stored(X, blocks_of(X, self.image_size_), cache)
+        return stored.standardised(self.mean_, self.scale_)
+
+    def _dictionary_key(self, found: list[ImageBlock]) -> str | None:
+        """Return what the dictionary depends on, digested; None where it is drawn by chance."""
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            return None
+        names = (
+            "n_atoms", "dictionary", "patch_size", "stride", "n_patches",
+            "contrast_constant", "whitening_constant", "max_iter", "tol",
+        )  # fmt: skip
+        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
+        plain = {
+            name: value if isinstance(value, str) else float(value)
+            for name, value in settings.items()
+        }
+        pixels = [block.digest for block in found]
+        return digest_of(plain, int(seed), self._asked_size(), pixels)
+
+    def _encoder_key(self) -> str:
+        """Return what pooled features depend on beside the images, digested."""
+        return digest_of(
+            *(getattr(self, name) for name in _LEARNED_FIRST),
+            self.encoder,
+            [self.patch_size, self.stride, *map(float, (self.contrast_constant, self.threshold))],
+        )
+
+    def _stored(self, images: Any, found: list[ImageBlock], cache: FeatureCache) -> CachedFeatures:
+        """Compute the pooled features that the cache lacks; return all of them."""
+        key, n_features = self._encoder_key(), self.n_features_out_
+        places = [cache.shard(key, block) for block in found]
+        lacking = [
+            number
+            for number, (place, block) in enumerate(zip(places, found, strict=True))
+            if not cache.has_shard(place, len(block.rows), n_features)
+        ]
+        if lacking:
+            rows = np.concatenate([found[number].rows for number in lacking])
+            some = images[rows] if isinstance(images, np.ndarray) else images.select(rows)
+            stream = self._pooled(some, len(images))
+            pending = np.empty((0, n_features), dtype=np.float32)
+            for number in lacking:
+                size = len(found[number].rows)
+                shard = np.empty((size, n_features), dtype=np.float32)
+                filled = 0
+                while filled < size:
+                    if not len(pending):
+                        pending = next(stream)[1]
+                    part = pending[: size - filled]
+                    shard[filled : filled + len(part)] = part
+                    filled += len(part)
+                    pending = pending[len(part) :]
+                cache.save_shard(places[number], shard)
+        every = [block.rows for block in found]
+        return CachedFeatures(
+            places,
+            [len(rows) for rows in every],
+            n_features,
+            np.concatenate(every) if every else np.empty(0, dtype=np.int64),
+        )
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the features of images.
@@ -261,12 +315,18 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         X = as_images(X)
         return self._collect(self.stream(X), len(X))
 
-    def stream(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def stream(
+        self, images: Any, *, cache: FeatureCache | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield the features of a few images at a time: rows and features.
 
         Rows are where the images stand in the set; a set that skips broken images skips rows.
+        With a cache, features are read from there as far as it has them, and kept there.
         """
         check_is_fitted(self)
+        if cache is not None:
+            yield from self.transform_stored(images, cache).blocks()
+            return
         for rows, pooled in self._pooled(images):
             yield rows, self._standardise(pooled)
 
@@ -437,3 +497,27 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _moments(
+    pooled: NDArray[np.float32] | CachedFeatures,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance of each feature, from the same blocks wherever they lie."""
+    return _streamed_moments(pooled[cut] for cut in blocks(len(pooled), READ))
+
+
+def _streamed_moments(
+    parts: Iterable[NDArray[np.float32]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance of each column over blocks of rows, in one pass."""
+    n = 0
+    mean = sq_sum = np.zeros(())
+    for part in parts:
+        # a block's sums about its own mean, merged with the total (Chan, Golub & LeVeque)
+        part_mean = part.mean(0, dtype=np.float64)
+        gap = part_mean - mean
+        sq_sum = sq_sum + ((part - part_mean) ** 2).sum(0)
+        sq_sum += gap**2 * (n * len(part) / (n + len(part)))
+        mean = mean + gap * (len(part) / (n + len(part)))
+        n += len(part)
+    return mean, sq_sum / n
