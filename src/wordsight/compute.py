@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Self, TypeVar
@@ -170,10 +171,17 @@ def in_order(
 
 def _on_one_thread(work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
     """Do some work here as a worker would: its last bits must not depend on how much there is."""
+    with _one_thread():
+        return list(map(work, items))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run linear algebra on this thread alone: for small products a barrier costs more."""
     own = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return list(map(work, items))
+        yield
     finally:
         torch.set_num_threads(own)
 
@@ -507,7 +515,8 @@ class RidgeFactor:
         cuts = list(blocks(self._factor.size, TILE))
         solved = B.to(tiles[0][0].dtype).clone()
         for k, cut in enumerate(cuts):
-            _forward(tiles[k][k], solved[cut])
+            with _one_thread():
+                _forward(tiles[k][k], solved[cut])
 
             def update(i: int, k: int = k, cut: slice = cut) -> None:
                 solved[cuts[i]].addmm_(tiles[i][k], solved[cut], alpha=-1.0)
@@ -521,7 +530,8 @@ class RidgeFactor:
         cuts = list(blocks(self._factor.size, TILE))
         solved = B.to(tiles[0][0].dtype).clone()
         for k, cut in reversed(list(enumerate(cuts))):
-            _backward(tiles[k][k], solved[cut])
+            with _one_thread():
+                _backward(tiles[k][k], solved[cut])
 
             def update(j: int, k: int = k, cut: slice = cut) -> None:
                 solved[cuts[j]].addmm_(tiles[k][j].T, solved[cut], alpha=-1.0)
