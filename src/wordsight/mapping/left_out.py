@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight.compute import Moments, RidgeFactor, blocks
-from wordsight.exceptions import InputError, WordsightError
-from wordsight.progress import report
+from wordsight.exceptions import InputError
+from wordsight.mapping.conjugate_gradients import conjugate_gradients
 from wordsight.rows import StoredRows
 
 __all__ = ["ClassScorer", "ridge_leaving_out"]
@@ -91,7 +91,9 @@ def ridge_leaving_out(
     """
     systems = _Systems.prepare(X, codes, left_out, moments, factor, rows_left_out)
     target = systems.right_hand_sides()
-    solution = _conjugate_gradients(systems, target, tol)
+    solution = conjugate_gradients(
+        systems.times, factor.solve, target, tol, "leaving classes out", max_steps=MAX_STEPS
+    )
     return systems.scorers(solution)
 
 
@@ -215,31 +217,3 @@ def _sum(
     for cut in blocks(len(rows), BLOCK):
         total += (torch.from_numpy(X[rows[cut]]).to(shift) - shift).sum(0, dtype=torch.float64)
     return total
-
-
-def _conjugate_gradients(systems: _Systems, target: torch.Tensor, tol: float) -> torch.Tensor:
-    """Solve for all columns side by side, each with steps of its own length until it is solved."""
-    aim = tol * target.norm(dim=0).clamp(min=1e-30)
-    solution = systems.factor.solve(target).to(target.dtype)
-    residual = target - systems.times(solution)
-    direction = torch.zeros_like(target)
-    fit = torch.ones_like(aim)
-    for step in range(MAX_STEPS):
-        unsolved = residual.norm(dim=0) > aim
-        report("leaving classes out", int((~unsolved).sum()), len(unsolved))
-        if not unsolved.any():
-            return solution
-        guess = systems.factor.solve(residual).to(target.dtype)
-        fit_before, fit = fit, torch.linalg.vecdot(residual, guess, dim=0)
-        # a column that is solved rests: its residual, all rounding, gives no direction
-        turn = torch.where(unsolved, fit / fit_before, 0.0) if step else torch.zeros_like(fit)
-        direction = (guess + direction * turn) * unsolved
-        across = systems.times(direction)
-        bend = torch.linalg.vecdot(direction, across, dim=0)
-        length = torch.where(unsolved, fit / bend, 0.0)
-        solution += length * direction
-        residual -= length * across
-    raise WordsightError(
-        f"the maps with classes left out were not solved to {tol:g} in {MAX_STEPS} steps; use a "
-        "larger alpha"
-    )

@@ -21,6 +21,7 @@ from wordsight.mapping.alpha import (
     squared_error,
 )
 from wordsight.mapping.base import HeldOutFit, RegressionMap, checked_held_out
+from wordsight.mapping.refined import solve
 from wordsight.mapping.sums import (
     DEFAULT_ALPHA,
     SMALL,
@@ -188,8 +189,7 @@ class LinearMap(RegressionMap):
         if held_out.any():
             total = together(total, sums.over(np.flatnonzero(held_out)))
         report("solving the map", 0, 1)
-        factor = factor_of(total, self.alpha_)
-        self.coef_, self.intercept_ = solution(total, factor, X.dtype)
+        (self.coef_, self.intercept_), factor = solve(total, self.alpha_, X.dtype)
         report("solving the map", 1, 1)
         return factor
 
@@ -246,7 +246,9 @@ class _Trial:
     def _score_fold(self, fold: int, moments: Statistics, alpha: float) -> tuple[float, float]:
         # choosing among broad tops needs no double precision; small systems cost nothing anyway
         dtype = torch.float32 if len(moments.sum_x) > SMALL else torch.float64
-        coef, intercept = solution(moments, factor_of(moments, alpha, dtype), self.X.dtype)
+        factor = factor_of(moments, alpha, dtype, overwrite=moments is not self.total)
+        coef, intercept = solution(moments, factor, self.X.dtype)
+        del factor  # before rows are read
         rows, Y = np.flatnonzero(self.held_out), self.Y[self.held_out]
         # a block at a time, which of an array, too, saves a copy of all of them
         mapped = np.concatenate(

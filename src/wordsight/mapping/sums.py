@@ -17,10 +17,12 @@ __all__ = [
     "RowSums",
     "Solution",
     "Statistics",
+    "covariance",
     "factor_of",
     "less",
     "ridge",
     "solution",
+    "solution_of",
     "together",
 ]
 
@@ -88,11 +90,38 @@ def less(total: Statistics, part: Statistics) -> Statistics:
     return without(total, part)
 
 
-def factor_of(moments: Statistics, alpha: float, dtype: torch.dtype = torch.float64) -> RidgeFactor:
-    """Factor ``C + alpha I``, C the covariance of the features."""
+def factor_of(
+    moments: Statistics,
+    alpha: float,
+    dtype: torch.dtype = torch.float64,
+    *,
+    overwrite: bool = False,
+) -> RidgeFactor:
+    """Factor ``C + alpha I``, C the covariance of the features.
+
+    Parameters
+    ----------
+    moments : Moments or FewRows
+    alpha : float
+        Ridge term, in units of a feature's variance.
+    dtype : torch.dtype, default float64
+        Precision of the factor; that of few rows is always double.
+    overwrite : bool, default False
+        Whether the Gram matrix may be lost, whose memory the factor then takes.
+
+    Returns
+    -------
+    RidgeFactor
+    """
     if isinstance(moments, FewRows):
         return ThinFactor(moments, alpha)
-    return RidgeFactor(moments, alpha, dtype)
+    return RidgeFactor(moments, alpha, dtype, overwrite=overwrite)
+
+
+def covariance(moments: Statistics) -> torch.Tensor:
+    """Return the covariance of features and targets, shape (F, d)."""
+    mean_y = moments.sum_y / moments.n
+    return moments.cross / moments.n - torch.outer(moments.sum_x / moments.n, mean_y)
 
 
 def ridge(moments: Statistics, factor: RidgeFactor) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -114,15 +143,38 @@ def ridge(moments: Statistics, factor: RidgeFactor) -> tuple[NDArray[Any], NDArr
     intercept : ndarray of float64, shape (d,)
         b.
     """
-    mean_y = moments.sum_y / moments.n
-    covariance = moments.cross / moments.n - torch.outer(moments.sum_x / moments.n, mean_y)
-    coef = factor.solve(covariance).double()
-    intercept = mean_y - factor.mean_x @ coef
+    return _with_intercept(moments, factor, factor.solve(covariance(moments)).double())
+
+
+def _with_intercept(moments: Statistics, factor: RidgeFactor, coef: torch.Tensor) -> Solution:
+    intercept = moments.sum_y / moments.n - factor.mean_x @ coef
     return coef.T.cpu().numpy(), intercept.cpu().numpy()
 
 
 def solution(moments: Statistics, factor: RidgeFactor, dtype: Any) -> Solution:
     """Solve Eq. 1 as `ridge` does, in a given precision."""
-    coef, intercept = ridge(moments, factor)
+    return solution_of(moments, factor, factor.solve(covariance(moments)).double(), dtype)
+
+
+def solution_of(
+    moments: Statistics, factor: RidgeFactor, theta: torch.Tensor, dtype: Any
+) -> Solution:
+    """Turn coefficients that are solved for into the solution of Eq. 1.
+
+    Parameters
+    ----------
+    moments : Moments or FewRows
+    factor : RidgeFactor
+        Of the same moments: it knows their mean.
+    theta : Tensor of float64, shape (F, d)
+    dtype : dtype
+        Of the solution.
+
+    Returns
+    -------
+    coef : ndarray, shape (d, F)
+    intercept : ndarray, shape (d,)
+    """
+    coef, intercept = _with_intercept(moments, factor, theta)
     # in C order, as a saved model is read: a product's last bits depend on the layout
     return np.ascontiguousarray(coef, dtype=dtype), intercept.astype(dtype)
