@@ -24,9 +24,9 @@ from wordsight.mapping.sums import (
 
 __all__ = ["solve"]
 
-TOL = 1e-12
+TOL = 1e-10
 """Norm of a residual, relative to its right-hand side. The error of a solution is at most the
-condition of the system times that: with a condition of a million, 1e-6, and mostly far less."""
+condition of the system times that, and mostly far less: with a condition of ten million, 1e-7."""
 
 MAX_STEPS = 30
 """More are needed only where single precision hardly resembles the system."""
