@@ -70,7 +70,7 @@ def test_targets_of_any_size_and_none() -> None:
     (coef, intercept), _factor = solve(moments, 1e-3, np.float64)
     exact, _bias = ridge(moments, RidgeFactor(moments, 1e-3))
     for k in (0, 2, 3):
-        assert difference(coef[k], exact[k]) < 1e-9
+        assert difference(coef[k], exact[k]) < 1e-7
     assert not coef[1].any()
     assert intercept[1] == 0.0
 
