@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.sides.stored import stored
 from wordsight import LinearMap
 
 
 def prepare(X: str, codes: str, words: str, alpha: float) -> Callable[[], dict[str, Any]]:
     """Open the features without loading them."""
-    features = np.load(X, mmap_mode="r")
+    features = stored(X)
     targets = np.load(words)[np.load(codes)]
 
     def work() -> dict[str, Any]:

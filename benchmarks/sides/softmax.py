@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.sides.stored import stored
 from wordsight import LinearMap, SoftmaxClassifier
 
 
@@ -12,7 +13,7 @@ def prepare(
     X: str, codes: str, words: str, alpha: float, map_alpha: float, tol: float = 1e-4
 ) -> Callable[[], dict[str, Any]]:
     """Learn the map, which takes no part of the time; its factor stays in memory."""
-    features, classes = np.load(X, mmap_mode="r"), np.load(codes)
+    features, classes = stored(X), np.load(codes)
     held_out = np.zeros(len(classes), dtype=bool)
     held_out[0] = True  # one image: the factor comes with what the map says of images left out
     targets = np.load(words)[classes]
