@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from wordsight.classifiers import softmax
 from wordsight.classifiers.softmax import BLOCK, SoftmaxClassifier, loss_and_gradient
 from wordsight.compute import RidgeFactor, partial
 from wordsight.exceptions import InputError
@@ -48,6 +49,14 @@ def ours(
     return loss, np.column_stack([slope.numpy(), bias_slope.numpy()]).ravel()
 
 
+@pytest.fixture(params=[None, 1, 1000])
+def in_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of a block all at once, as they are so narrow, and 8 or 20 at a time."""
+    if request.param:
+        monkeypatch.setattr(softmax, "IN_CACHE", request.param)
+
+
+@pytest.mark.usefixtures("in_cache")
 def test_loss_is_the_penalised_mean_log_loss() -> None:
     X, y = problem(2 * BLOCK + 7)
     rng = np.random.default_rng(1)
@@ -61,6 +70,7 @@ def test_loss_at_zero_is_the_log_of_the_number_of_classes() -> None:
     assert ours(np.zeros(4 * 7), X, y, 1.0)[0] == pytest.approx(np.log(4))
 
 
+@pytest.mark.usefixtures("in_cache")
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 def test_gradient_equals_finite_differences(alpha: float) -> None:
     X, y = problem(BLOCK + 11)

@@ -9,7 +9,14 @@ from scipy.optimize import fmin_l_bfgs_b
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from wordsight.compute import RidgeFactor, blocks, in_order, partial, resolve_device
+from wordsight.compute import (
+    RidgeFactor,
+    blocks,
+    in_order,
+    one_thread,
+    partial,
+    resolve_device,
+)
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.progress import report
@@ -17,6 +24,10 @@ from wordsight.rows import StoredRows, by_blocks, column_mean
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
+
+IN_CACHE = 1_600_000
+"""Bytes of rows that stay near a core from one product with them to the next: 31 rows of 12,800
+features. Both products of a pass then cost one reading of the features, and half the time."""
 
 BLOCK = 2048
 """Rows a block: with 12,800 features, 105 MB. Each core works on a block of its own: with several
@@ -54,13 +65,20 @@ def loss_and_gradient(
     filters = coef.T.to(dtype)
 
     def part(cut: slice) -> tuple[float, torch.Tensor, torch.Tensor]:
-        x = _block(X, cut, coef.device)
-        log_proba = torch.log_softmax((x @ filters).double() + intercept, 1)
+        block = _block(X, cut, coef.device)
         target = codes[cut, None]
-        lost = -float(log_proba.gather(1, target).sum())
-        residual = log_proba.exp_()
-        residual.scatter_add_(1, target, torch.full_like(residual[:, :1], -1.0))
-        return lost, residual.T.to(dtype) @ x, residual.sum(0)
+        across = torch.zeros(coef.shape, dtype=dtype, device=coef.device)
+        log_proba = torch.empty(len(block), len(coef), dtype=torch.float64, device=coef.device)
+        hit = torch.zeros_like(log_proba).scatter_(1, target, 1.0)
+        along = torch.zeros_like(intercept)
+        few = len(block) if block.is_cuda else max(8, IN_CACHE // (4 * block.shape[1]))
+        for rows in blocks(len(block), few):  # read once for both products
+            x = block[rows]
+            log_proba[rows] = torch.log_softmax((x @ filters).double() + intercept, 1)
+            residual = log_proba[rows].exp().sub_(hit[rows])
+            across.addmm_(residual.T.to(dtype), x)
+            along += residual.sum(0)
+        return -float(log_proba.gather(1, target).sum()), across, along
 
     loss = 0.0
     coef_slope, intercept_slope = torch.zeros_like(coef), torch.zeros_like(intercept)
@@ -193,15 +211,16 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             iteration += 1
             report("training the softmax", min(iteration, self.max_iter), self.max_iter)
 
-        best, loss, facts = fmin_l_bfgs_b(
-            problem.loss_and_gradient,
-            start,
-            m=20,
-            factr=0.0,
-            pgtol=self.tol,
-            maxiter=self.max_iter,
-            callback=tell,
-        )
+        with one_thread():  # what is not shared among the cores is too little to be
+            best, loss, facts = fmin_l_bfgs_b(
+                problem.loss_and_gradient,
+                start,
+                m=20,
+                factr=0.0,
+                pgtol=self.tol,
+                maxiter=self.max_iter,
+                callback=tell,
+            )
         self.n_iter_ = int(facts["nit"])
         self.loss_ = float(loss)
         return np.asarray(best, dtype=np.float64)
@@ -278,12 +297,15 @@ class _WhitenedProblem:
         """Return the ridge solution on one-hot targets, scaled to be good logits."""
         n = len(one_hot)
         share = torch.from_numpy(one_hot.mean(0, dtype=np.float64)).to(self._mean)
-        cross = torch.zeros(len(self._mean), self._n_classes).to(self._mean)
-        for cut in blocks(n, BLOCK):
-            x = _block(self._X, cut, self._mean.device)
+
+        def part(cut: slice) -> torch.Tensor:
             target = torch.as_tensor(one_hot[cut]).to(self._mean.device)
-            cross += (target.T @ x).T
-        cross = cross / n - torch.outer(self._mean, share)
+            return target.T @ _block(self._X, cut, self._mean.device)
+
+        cross = torch.zeros(self._n_classes, len(self._mean)).to(self._mean)
+        for product in in_order(part, blocks(n, BLOCK)):
+            cross += product
+        cross = cross.T / n - torch.outer(self._mean, share)
         U = self._factor.whiten(cross).double()
         bias = share.log()
         # the slope of a logit is about 1 / (p (1 − p)) times that of its probability
