@@ -111,6 +111,15 @@ def test_merging_leaves_its_parts_alone() -> None:
     assert_moments(b, X[20:], Y[20:], 1e-12)
 
 
+def test_a_sum_may_take_the_place_of_its_first_part() -> None:
+    a, b = partial(X[:20], Y[:20]), partial(X[20:], Y[20:])
+    place = a.gram.tiles[0][0].data_ptr()
+    total = merge(a, b, overwrite=True)
+    assert total.gram.tiles[0][0].data_ptr() == place
+    assert_moments(total, X, Y, 1e-12)
+    assert_moments(b, X[20:], Y[20:], 1e-12)
+
+
 def test_a_shift_changes_what_is_counted_and_not_what_is_learned() -> None:
     shift = RNG.normal(size=11) * 3
     moved, plain = partial(X, Y, shift=shift), partial(X, Y)

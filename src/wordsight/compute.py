@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Self, TypeVar
 
@@ -313,6 +313,12 @@ class SymmetricTiles:
             deque(in_order(update, [(i, j) for i in rest for j in range(k + 1, i + 1)]), 0)
         return True
 
+    def add_(self, other: "SymmetricTiles") -> None:
+        """Add another matrix, in place."""
+        for mine, theirs in zip(self.tiles, other.tiles, strict=True):
+            for a, b in zip(mine, theirs, strict=True):
+                a.add_(b)
+
     def trace(self) -> float:
         """Return the sum of the diagonal."""
         return float(sum(row[-1].diagonal().sum(dtype=torch.float64) for row in self.tiles))
@@ -417,10 +423,11 @@ def partial(
 def _read(
     X: FloatArray | StoredRows, rows: slice | NDArray[np.int64], buffer: torch.Tensor
 ) -> torch.Tensor:
+    held = buffer.numpy()
     if isinstance(rows, slice):
-        buffer.numpy()[...] = X[rows]
+        held[...] = X[rows]
     else:
-        take(X, rows, buffer.numpy())
+        take(X, rows, held)
     return buffer
 
 
@@ -439,9 +446,25 @@ def _combined(a: Moments, b: Moments, sign: int) -> Moments:
     )
 
 
-def merge(a: Moments, b: Moments) -> Moments:
-    """Add the moments of two sets of rows that share no row."""
-    return _combined(a, b, 1)
+def merge(a: Moments, b: Moments, *, overwrite: bool = False) -> Moments:
+    """Add the moments of two sets of rows that share no row.
+
+    Parameters
+    ----------
+    a, b : Moments
+    overwrite : bool, default False
+        Whether the sum takes the memory of `a`, which is then lost.
+
+    Returns
+    -------
+    Moments
+    """
+    if not overwrite:
+        return _combined(a, b, 1)
+    nothing = SymmetricTiles(a.gram.size, [])
+    total = _combined(replace(a, gram=nothing), replace(b, gram=nothing), 1)
+    a.gram.add_(b.gram)
+    return replace(total, gram=a.gram)
 
 
 def without(total: Moments, part: Moments) -> Moments:

@@ -187,7 +187,7 @@ class LinearMap(RegressionMap):
         self.alpha_, self.alpha_scores_ = self._choose_alpha(trial)
         del parts, trial  # a quarter of a gigabyte each, with 12,800 features
         if held_out.any():
-            total = together(total, sums.over(np.flatnonzero(held_out)))
+            total = together(total, sums.over(np.flatnonzero(held_out)), overwrite=True)
         report("solving the map", 0, 1)
         (self.coef_, self.intercept_), factor = solve(total, self.alpha_, X.dtype)
         report("solving the map", 1, 1)

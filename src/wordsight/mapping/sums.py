@@ -74,12 +74,23 @@ class RowSums:
         report("summing the statistics of the features", self._done, len(self._X))
 
 
-def together(a: Statistics, b: Statistics) -> Statistics:
-    """Add the statistics of two sets of rows that share no row."""
+def together(a: Statistics, b: Statistics, *, overwrite: bool = False) -> Statistics:
+    """Add the statistics of two sets of rows that share no row.
+
+    Parameters
+    ----------
+    a, b : Moments or FewRows
+    overwrite : bool, default False
+        Whether `a` may be lost, whose memory the sum of moments then takes.
+
+    Returns
+    -------
+    Moments or FewRows
+    """
     if isinstance(a, FewRows) and isinstance(b, FewRows):
         return a.merge(b)
     assert isinstance(a, Moments) and isinstance(b, Moments)  # one kind throughout
-    return merge(a, b)
+    return merge(a, b, overwrite=overwrite)
 
 
 def less(total: Statistics, part: Statistics) -> Statistics:
