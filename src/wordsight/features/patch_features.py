@@ -4,7 +4,7 @@ Source: Coates & Ng, "The Importance of Encoding Versus Training with Sparse Cod
 Quantization", ICML 2011; the image features of the paper (section 3, reference [6]).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from wordsight.compute import blocks, in_order, resolve_device
+from wordsight.compute import blocks, in_order, resolve_device, scratch
 from wordsight.exceptions import InputError
 from wordsight.features.cache import (
     CachedFeatures,
@@ -512,17 +512,32 @@ def _moments(
 
 
 def _streamed_moments(
-    parts: Iterable[NDArray[np.float32]],
+    parts: Iterator[NDArray[np.float32]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of each column over blocks of rows, in one pass."""
     n = 0
     mean = sq_sum = np.zeros(())
-    for part in parts:
+    for size, part_mean, part_sq_sum in in_order(_own_moments, parts):
         # a block's sums about its own mean, merged with the total (Chan, Golub & LeVeque)
-        part_mean = part.mean(0, dtype=np.float64)
         gap = part_mean - mean
-        sq_sum = sq_sum + ((part - part_mean) ** 2).sum(0)
-        sq_sum += gap**2 * (n * len(part) / (n + len(part)))
-        mean = mean + gap * (len(part) / (n + len(part)))
-        n += len(part)
+        sq_sum = sq_sum + part_sq_sum + gap**2 * (n * size / (n + size))
+        mean = mean + gap * (size / (n + size))
+        n += size
     return mean, sq_sum / n
+
+
+def _own_moments(
+    part: NDArray[np.float32],
+) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the number of rows, the mean and the sum of squares about it.
+
+    Products with ones, in single precision: what rounding left in the mean is found by a second
+    look at the rows less that mean, and made good in double precision.
+    """
+    x = torch.from_numpy(part)
+    ones = x.new_ones(1, len(x))
+    rough = torch.mm(ones, x) / len(x)
+    centred = torch.sub(x, rough, out=scratch("centred", tuple(x.shape), x))
+    rest = (torch.mm(ones, centred).double() / len(x)).numpy()[0]
+    squares = torch.mm(ones, centred.square_()).double().numpy()[0]
+    return len(x), rough.double().numpy()[0] + rest, squares - len(x) * rest**2
