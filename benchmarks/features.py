@@ -30,7 +30,7 @@ Pixels = NDArray[np.uint8]
 
 def run(setting: Setting) -> Outcome:
     """Encode the same pictures in each way; agreement is to the literal rendering."""
-    n_images, n_peers, n_literal, n_rounds = (16, 16, 1, 2) if setting.quick else (256, 64, 4, 7)
+    n_images, n_peers, n_literal, n_rounds = (16, 16, 1, 2) if setting.quick else (2048, 64, 4, 5)
     images, _codes = mosaics(n_images)
     model = PatchFeatures(N_ATOMS, dictionary="random", n_patches=20_000, random_state=0)
     model.fit(images)
