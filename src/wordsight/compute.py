@@ -81,9 +81,7 @@ def blocks(n_rows: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n_rows))
 
 
-def halving(
-    work: Callable[[slice], _R], n_rows: int, doing: str, size: int | None = None
-) -> list[_R]:
+def halving(work: Callable[[slice], _R], n_rows: int, doing: str) -> list[_R]:
     """Apply `work` to all rows at once, or to fewer and fewer where GPU memory does not suffice.
 
     Parameters
@@ -93,8 +91,6 @@ def halving(
     n_rows : int
     doing : str
         What is being done, for the error.
-    size : int, optional
-        Rows to begin with; by default all.
 
     Returns
     -------
@@ -106,9 +102,8 @@ def halving(
     WordsightError
         Memory does not suffice for a single row.
     """
-    size = max(1, size or n_rows)
     done: list[_R] = []
-    start = 0
+    start, size = 0, n_rows
     while start < n_rows:
         try:
             done.append(work(slice(start, min(start + size, n_rows))))

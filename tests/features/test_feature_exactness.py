@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight import PatchFeatures
-from wordsight.features.patches import grid_of_patches, normalise_contrast, sample_patches
-from wordsight.features.places import halves, quadrants
+from wordsight.features.patches import normalise_contrast, sample_patches
+from wordsight.features.places import halves, patch_places, quadrants
 from wordsight.features.whitening import zca
 
 
@@ -184,9 +184,10 @@ def test_learned_whitening_is_that_of_the_patches_drawn() -> None:
 def test_patches_are_cut_colour_by_colour_and_drawn_from_everywhere() -> None:
     image = pictures(1, 7, 9)[0]
     rows = reference.patches_of(image, 3, 2)
-    grid = grid_of_patches(torch.tensor(image).permute(2, 0, 1), 3, 2)
-    assert grid.shape[:2] == (len(rows), len(rows[0]))
-    np.testing.assert_array_equal(grid.reshape(-1, 27).numpy(), np.concatenate(rows))
+    places = patch_places(7, 9, 3, 2)
+    row_by_row = places.index.numpy()[np.argsort(places.corners)]
+    assert len(row_by_row) == len(rows) * len(rows[0])
+    np.testing.assert_array_equal(image.ravel()[row_by_row], np.concatenate(rows))
     drawn = sample_patches(
         image[None],
         2000,

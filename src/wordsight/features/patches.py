@@ -1,4 +1,4 @@
-"""Patches of images: where they are, how they are drawn at random, how contrast is normalised."""
+"""Patches of images: how they are drawn at random, how contrast is normalised."""
 
 from typing import Any
 
@@ -10,27 +10,7 @@ from wordsight.exceptions import InputError
 from wordsight.features.images import walk
 from wordsight.progress import report
 
-__all__ = ["grid_of_patches", "normalise_contrast", "sample_patches"]
-
-
-def grid_of_patches(image: torch.Tensor, patch_size: int, stride: int = 1) -> torch.Tensor:
-    """Return a view of all patches of one image.
-
-    Parameters
-    ----------
-    image : Tensor, shape (3, height, width)
-    patch_size : int
-        Pixels along a side.
-    stride : int
-        Pixels between neighbouring patches.
-
-    Returns
-    -------
-    Tensor, shape (rows, columns, 3, patch_size, patch_size)
-        A view: nothing is copied.
-    """
-    patches = image.unfold(1, patch_size, stride).unfold(2, patch_size, stride)
-    return patches.permute(1, 2, 0, 3, 4)
+__all__ = ["normalise_contrast", "sample_patches"]
 
 
 def normalise_contrast(patches: torch.Tensor, constant: float) -> torch.Tensor:
