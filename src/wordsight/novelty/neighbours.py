@@ -89,10 +89,7 @@ class Neighbourhood:
             return cut, self._search(points[cut], k, own=None)
 
         size = max(1, min(_BLOCK, _SCORES // len(self.points)))
-        cuts = list(blocks(n_points, size))
-        # threads for a single block would only cost
-        found = in_order(search, cuts) if len(cuts) > 1 else map(search, cuts)
-        for cut, (distances[cut], rows[cut]) in found:
+        for cut, (distances[cut], rows[cut]) in in_order(search, blocks(n_points, size)):
             report(stage, cut.stop, n_points)
         return distances, rows
 
