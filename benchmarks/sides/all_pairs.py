@@ -21,7 +21,7 @@ def prepare(X: str, codes: str, words: str, alpha: float) -> Callable[[], dict[s
         moments = partial(features, one_hot, shift=features.mean(0, dtype=np.float64))
         factor = RidgeFactor(moments, alpha, torch.float32)
         pairs = list(combinations(range(n_classes), 2))
-        scorers = ridge_leaving_out(features, classes, pairs, moments, factor, tol=1e-5)
+        scorers = ridge_leaving_out(features, classes, pairs, moments, factor, tol=1e-6)
         last = scorers[-1]  # without the last two classes
         W = vectors[last.classes]
         return {

@@ -401,3 +401,16 @@ def test_the_memory_of_fit_does_not_grow_with_the_images() -> None:
     few, many = json.loads(done.stdout)
     # all patches of the 1200 further images would be 380 MB, their pixels as floats 15 MB
     assert many - few < 10
+
+
+def test_what_is_kept_for_the_next_image_follows_what_it_was_made_of() -> None:
+    model = small().fit(IMAGES)
+    before = model.transform(IMAGES[:3])
+    np.testing.assert_array_equal(model.transform(IMAGES[:3]), before)
+    model.set_params(threshold=0.5)
+    changed = model.transform(IMAGES[:3])
+    assert (changed != before).any()
+    model.set_params(threshold=0.25)
+    np.testing.assert_array_equal(model.transform(IMAGES[:3]), before)
+    model.dictionary_ = model.dictionary_[::-1].copy()
+    assert (model.transform(IMAGES[:3]) != before).any()

@@ -78,6 +78,18 @@ def test_single_precision_comes_near_to_double() -> None:
         np.testing.assert_allclose(one.coef, other.coef, atol=1e-2 * np.abs(other.coef).max())
 
 
+def test_a_small_residual_is_reached_from_single_precision_too() -> None:
+    X, codes = _data()
+    single = X.astype(np.float32)
+    moments, factor = _whole(single)
+    double = single.astype(float)
+    exact = ridge_leaving_out(double, codes, SPLITS, *_whole(double), tol=1e-9)
+    found = ridge_leaving_out(single, codes, SPLITS, moments, factor, tol=1e-9)
+    for one, other in zip(found, exact, strict=True):
+        # what is left is that the moments are sums in single precision
+        np.testing.assert_allclose(one.coef, other.coef, atol=1e-5 * np.abs(other.coef).max())
+
+
 def test_the_order_of_rows_and_splits_does_not_matter() -> None:
     X, codes = _data()
     forth = ridge_leaving_out(X, codes, SPLITS, *_whole(X), tol=1e-9)

@@ -29,9 +29,10 @@ IN_CACHE = 1_600_000
 """Bytes of rows that stay near a core from one product with them to the next: 31 rows of 12,800
 features. Both products of a pass then cost one reading of the features, and half the time."""
 
-BLOCK = 2048
-"""Rows a block: with 12,800 features, 105 MB. Each core works on a block of its own: with several
-on one block, waiting for one another took longer than the work."""
+BLOCK = 512
+"""Rows a block: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
+on a block of its own: with several on one block, waiting for one another took longer than the
+work."""
 
 
 def loss_and_gradient(

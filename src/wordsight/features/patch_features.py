@@ -406,17 +406,26 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return 2 if self.encoder == "soft_threshold" else 1
 
     def _folded(self) -> Encoder:
-        return Encoder.fold(
-            self.dictionary_,
-            self.patch_mean_,
-            self.whitener_,
-            kind=self.encoder,
-            patch_size=self.patch_size,
-            stride=self.stride,
-            contrast_constant=self.contrast_constant,
-            threshold=self.threshold,
-            device=resolve_device(self.device),
-        )
+        """Return the encoder; it is kept, as one image alone takes hardly longer than folding."""
+        learned = (self.dictionary_, self.patch_mean_, self.whitener_)
+        settings: dict[str, Any] = {
+            "kind": self.encoder,
+            "patch_size": self.patch_size,
+            "stride": self.stride,
+            "contrast_constant": self.contrast_constant,
+            "threshold": self.threshold,
+            "device": resolve_device(self.device),
+        }
+        kept: tuple[Any, Any, Encoder] | None = getattr(self, "_folded_of", None)
+        if (
+            kept is not None
+            and kept[1] == settings
+            and all(one is other for one, other in zip(kept[0], learned, strict=True))
+        ):
+            return kept[2]
+        encoder = Encoder.fold(*learned, **settings)
+        self._folded_of = (learned, settings, encoder)
+        return encoder
 
     def _pooled(
         self, images: Any, n_all: int | None = None
