@@ -4,7 +4,7 @@ Source: Coates & Ng, "The Importance of Encoding Versus Training with Sparse Cod
 Quantization", ICML 2011; the image features of the paper (section 3, reference [6]).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -330,8 +330,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if cache is not None:
             yield from self.transform_stored(images, cache).blocks()
             return
-        for rows, pooled in self._pooled(images):
-            yield rows, self._standardise(pooled)
+        yield from self._pooled(images, finish=self._standardise)
 
     def fit_dictionary(self, images: Any) -> Self:
         """Learn whitening and dictionary alone, the first of the two passes of `fit`."""
@@ -428,12 +427,17 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return encoder
 
     def _pooled(
-        self, images: Any, n_all: int | None = None
+        self,
+        images: Any,
+        n_all: int | None = None,
+        *,
+        finish: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield rows and features that are not standardised yet.
+        """Yield rows and features, not standardised yet, or as `finish` leaves them.
 
-        `n_all` is the number of images in the whole job, of which these may be the rest: how it is
-        done, and so the last bits, must not depend on where it was interrupted.
+        `finish` is applied by the core that encoded a batch, which has it near. `n_all` is the
+        number of images in the whole job, of which these may be the rest: how it is done, and so
+        the last bits, must not depend on where it was interrupted.
         """
         encoder = self._folded()
         if (n_all or len(images)) >= WORTH_COMPILING:
@@ -445,7 +449,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             rows, pixels = batch
             # torch takes no reversed views
             tensor = torch.tensor(np.ascontiguousarray(pixels), device=encoder.filters.device)
-            return rows, encoder.encode(tensor).cpu().numpy()
+            pooled = encoder.encode(tensor).cpu().numpy()
+            return rows, pooled if finish is None else finish(pooled)
 
         on_gpu = encoder.filters.device.type != "cpu"
         batches = walk(images, self.image_size_, GPU_BATCH if on_gpu else BATCH)
