@@ -10,18 +10,28 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from wordsight.exceptions import InputError
 from wordsight.novelty.base import NoveltyDetector
+from wordsight.novelty.confidence import SoftmaxNovelty
+from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.novelty.mahalanobis import MahalanobisNovelty
+from wordsight.novelty.neighbour_distance import NeighbourDistance
+from wordsight.novelty.stacking import StackingNovelty
 
 DETECTORS = [
     GaussianNovelty(),
     GaussianNovelty(rule="per_class"),
     LocalOutlierProbability(n_neighbors=8),
     LocalOutlierProbability(n_neighbors=8, sqrt2=False),
+    StackingNovelty("euclidean"),
+    MahalanobisNovelty(),
+    NeighbourDistance(n_neighbors=8),
+    ConformalNovelty(),
+    ConformalNovelty(per_class=True),
 ]
 
 
-@pytest.fixture(params=DETECTORS, ids=["mixture", "per_class", "loop", "loop-nips"])
+@pytest.fixture(params=DETECTORS, ids=lambda detector: repr(detector))
 def detector(request: pytest.FixtureRequest) -> NoveltyDetector:
     chosen: NoveltyDetector = request.param
     return clone(chosen)
@@ -48,6 +58,13 @@ def fitted(detector: NoveltyDetector) -> tuple[NoveltyDetector, NDArray[np.float
         GaussianNovelty(),
         GaussianNovelty(rule="per_class"),
         LocalOutlierProbability(n_neighbors=8),
+        StackingNovelty("cosine"),
+        StackingNovelty("euclidean"),
+        MahalanobisNovelty(),
+        NeighbourDistance(n_neighbors=8),
+        SoftmaxNovelty("confidence"),
+        SoftmaxNovelty("energy"),
+        ConformalNovelty(),
     ]
 )
 def test_scikit_learn_contract(estimator: Any, check: Any) -> None:

@@ -6,17 +6,22 @@ classes. It has one sign, scikit-learn's: a high score is ordinary, a low one no
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wordsight.exceptions import InputError
 from wordsight.novelty.calibration import check_rate, threshold_for_rate
 
-__all__ = ["Centers", "NoveltyDetector"]
+__all__ = ["Centers", "LogisticNovelty", "NoveltyDetector", "Sees", "centers_of", "check_labels"]
+
+Sees = Literal["mapped", "features", "logits"]
+"""What a detector looks at: mapped points S, image features X, or what the softmax over seen
+classes takes the exponential of."""
 
 Centers = Mapping[str, ArrayLike] | ArrayLike
 """Word vectors of the seen classes: by name, or in the order of the sorted labels."""
@@ -33,6 +38,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
 
     Attributes
     ----------
+    sees : {"mapped", "features", "logits"}
+        What its points are; of the class, not learned.
     offset_ : float
         The threshold T on `score_samples`: a point that scores strictly below it is novel.
         `fit` sets it on the training points themselves, from `false_novel_rate`, so that a
@@ -42,6 +49,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         The dimension d of the word space.
     """
 
+    sees: ClassVar[Sees] = "mapped"
     false_novel_rate: float
     offset_: float
 
@@ -73,7 +81,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         """
         check_rate(self.false_novel_rate)
         points = self._check_points(S, reset=True)
-        self._fit(points, None if y is None else _check_labels(y, len(points)), centers)
+        self._fit(points, None if y is None else check_labels(y, len(points)), centers)
         return self
 
     def score_samples(self, S: ArrayLike) -> NDArray[np.float64]:
@@ -137,7 +145,13 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         self.offset_ = threshold
         return self
 
-    def calibrate(self, S: ArrayLike, false_novel_rate: float | None = None) -> Self:
+    def calibrate(
+        self,
+        S: ArrayLike,
+        false_novel_rate: float | None = None,
+        *,
+        y: ArrayLike | None = None,  # noqa: ARG002 - used where the rate is to hold within classes
+    ) -> Self:
         """Set the threshold on held-out points of seen classes.
 
         Parameters
@@ -146,6 +160,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
             Mapped points of seen classes that neither the mapping nor `fit` has used.
         false_novel_rate : float, optional
             The fraction of seen images that may be called novel; the parameter's by default.
+        y : array-like of shape (n,), optional
+            Their class names, for detectors that calibrate within each class.
 
         Returns
         -------
@@ -159,6 +175,15 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         """
         rate = self.false_novel_rate if false_novel_rate is None else false_novel_rate
         return self.set_threshold(threshold_for_rate(self.score_samples(S), rate))
+
+    def set_unseen(self, centers: ArrayLike) -> Self:
+        """Take note of the word vectors of the unseen classes, shape (n_unseen, d).
+
+        Only detectors that compare with them make use of it; their scores then change, and the
+        threshold is to be calibrated again.
+        """
+        check_is_fitted(self)
+        return self
 
     @abstractmethod
     def _fit(
@@ -196,6 +221,29 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         return points
 
 
+class LogisticNovelty(NoveltyDetector):
+    """A detector whose score has no probabilistic meaning of its own.
+
+    `novelty_proba` is 1 / (1 + exp((score − offset_) / scale_)): 1/2 at the threshold, and as
+    steep as ordinary points spread. A calibrated probability is what `CombinedNovelty` learns.
+
+    Attributes
+    ----------
+    scale_ : float
+        Standard deviation of the training points' scores; 1 where they are all the same.
+    """
+
+    scale_: float
+
+    def _set_scale(self, scores: NDArray[np.float64]) -> None:
+        """Set threshold and scale on the scores of the training points."""
+        self.offset_ = float(np.quantile(scores, self.false_novel_rate))
+        self.scale_ = float(scores.std()) or 1.0
+
+    def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(expit((self.offset_ - scores) / self.scale_), dtype=np.float64)
+
+
 def _plain(error: ValueError, S: ArrayLike) -> str:
     """Restate scikit-learn's refusal of points in one sentence."""
     reason = str(error).splitlines()[0]
@@ -207,7 +255,7 @@ def _plain(error: ValueError, S: ArrayLike) -> str:
     )
 
 
-def _check_labels(y: ArrayLike, n_points: int) -> NDArray[Any]:
+def check_labels(y: ArrayLike, n_points: int) -> NDArray[Any]:
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n_points:
         raise InputError(
@@ -215,3 +263,31 @@ def _check_labels(y: ArrayLike, n_points: int) -> NDArray[Any]:
             "name a point"
         )
     return labels
+
+
+def centers_of(classes: NDArray[Any], centers: Centers, dimension: int) -> NDArray[np.float64]:
+    """Put the given word vectors in the order of `classes`, (n_classes, d), or refuse them."""
+    names = classes.tolist()
+    rows: Any = centers
+    if isinstance(centers, Mapping):
+        missing = [str(name) for name in names if name not in centers]
+        if missing:
+            raise InputError(
+                f"centers has no word vector for {', '.join(missing)}; give one for every class "
+                "in y"
+            )
+        rows = [centers[name] for name in names]
+    try:
+        table = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"centers is not a table of {len(names)} word vectors of {dimension} numbers each"
+        ) from error
+    if table.shape != (len(names), dimension):
+        raise InputError(
+            f"centers of shape {table.shape} were given; {len(names)} classes in {dimension} "
+            f"dimensions need {(len(names), dimension)}, rows in the order of the sorted labels"
+        )
+    if not np.isfinite(table).all():
+        raise InputError("centers hold NaN or infinity; give finite word vectors")
+    return table

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from wordsight.exceptions import InputError
 
-__all__ = ["check_rate", "threshold_for_rate"]
+__all__ = ["check_rate", "checked_rank", "threshold_for_rate"]
 
 # a rate of 1/(n + 1) times n + 1 may fall short of 1 by rounding
 _ROUNDING = 1e-9
@@ -75,12 +75,17 @@ def threshold_for_rate(scores_held_out: ArrayLike, false_novel_rate: float) -> f
             f"{np.count_nonzero(~np.isfinite(scores))} of {scores.size} held-out scores are NaN "
             "or infinite; score finite features only"
         )
-    k = math.floor(rate * (scores.size + 1) + _ROUNDING)
-    if k < 1:
-        smallest = math.ceil(1e6 / (scores.size + 1)) / 1e6
-        raise InputError(
-            f"false_novel_rate={rate:g} is too small for {scores.size} held-out seen images; the "
-            f"smallest they support is 1/{scores.size + 1} (give {smallest:g} or more, or hold "
-            "out more images)"
-        )
+    k = checked_rank(scores.size, rate)
     return float(np.partition(scores, k - 1)[k - 1])
+
+
+def checked_rank(n: int, rate: float) -> int:
+    """Return k = floor(rate · (n + 1)); `InputError` where n images support no rate so small."""
+    k = math.floor(rate * (n + 1) + _ROUNDING)
+    if k < 1:
+        smallest = math.ceil(1e6 / (n + 1)) / 1e6
+        raise InputError(
+            f"false_novel_rate={rate:g} is too small for {n} held-out seen images; the smallest "
+            f"they support is 1/{n + 1} (give {smallest:g} or more, or hold out more images)"
+        )
+    return k

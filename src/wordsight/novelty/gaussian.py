@@ -1,6 +1,5 @@
 """Novelty as low density under isometric Gaussians at the word vectors of the seen classes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from scipy.special import expit, logsumexp
 
 from wordsight.exceptions import InputError
 from wordsight.geometry import sq_dist
-from wordsight.novelty.base import Centers, NoveltyDetector
+from wordsight.novelty.base import Centers, NoveltyDetector, centers_of
 from wordsight.novelty.calibration import check_rate
 
 __all__ = ["GaussianNovelty", "log_density", "mixture_log_density"]
@@ -158,7 +157,7 @@ class GaussianNovelty(NoveltyDetector):
         self.centers_ = (
             np.stack([points[y == c].mean(axis=0) for c in range(len(counts))])
             if centers is None
-            else _centers_of(self.classes_, centers, points.shape[1])
+            else centers_of(self.classes_, centers, points.shape[1])
         )
         self.variances_ = _variances(points, y, self.centers_)
         self.priors_ = counts / len(points)  # P(y) of Eq. 3's marginal
@@ -218,31 +217,3 @@ def _variances(
         floor = _SMALLEST_VARIANCE
     variances: NDArray[np.float64] = np.maximum(raw, floor)
     return variances
-
-
-def _centers_of(classes: NDArray[Any], centers: Centers, dimension: int) -> NDArray[np.float64]:
-    """Put the given word vectors in the order of `classes`, (n_classes, d), or refuse them."""
-    names = classes.tolist()
-    rows: Any = centers
-    if isinstance(centers, Mapping):
-        missing = [str(name) for name in names if name not in centers]
-        if missing:
-            raise InputError(
-                f"centers has no word vector for {', '.join(missing)}; give one for every class "
-                "in y"
-            )
-        rows = [centers[name] for name in names]
-    try:
-        table = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"centers is not a table of {len(names)} word vectors of {dimension} numbers each"
-        ) from error
-    if table.shape != (len(names), dimension):
-        raise InputError(
-            f"centers of shape {table.shape} were given; {len(names)} classes in {dimension} "
-            f"dimensions need {(len(names), dimension)}, rows in the order of the sorted labels"
-        )
-    if not np.isfinite(table).all():
-        raise InputError("centers hold NaN or infinity; give finite word vectors")
-    return table

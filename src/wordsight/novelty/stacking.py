@@ -1,0 +1,110 @@
+"""Novelty as nearness to a word of an unseen class, against nearness to one of a seen class."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wordsight.exceptions import InputError
+from wordsight.geometry import cosine, sq_dist
+from wordsight.novelty.base import Centers, LogisticNovelty, centers_of
+
+__all__ = ["StackingNovelty"]
+
+_METRICS = ("cosine", "euclidean")
+
+
+class StackingNovelty(LogisticNovelty):
+    """Novel is what lies nearer to a word of an unseen class than to one of a seen class.
+
+    The score is the similarity to the nearest seen word less that to the nearest unseen one:
+    of cosines, or of negative Euclidean distances. The threshold γ on it is the calibrating
+    constant of Chao et al.; at 0 the nearest of all words decides, which favours seen classes,
+    since the map was learned from images of theirs.
+
+    Until `set_unseen` names unseen classes, the score is the similarity to the nearest seen word
+    alone.
+
+    Parameters
+    ----------
+    metric : {"cosine", "euclidean"}, default "cosine"
+        By what words are near.
+    false_novel_rate : float, default 0.1
+        The fraction of seen images that may be called novel.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The seen classes, sorted.
+    centers_ : ndarray of shape (n_classes, d)
+        Their word vectors, or the classes' mean points where none were given.
+    unseen_centers_ : ndarray of shape (n_unseen, d)
+        The word vectors of the unseen classes.
+    scale_ : float
+        Standard deviation of the training points' scores.
+    offset_ : float
+        The threshold γ.
+
+    References
+    ----------
+    Chao, Changpinyo, Gong, Sha: "An Empirical Study and Analysis of Generalized Zero-Shot Learning
+    for Object Recognition in the Wild", ECCV 2016, Eq. 4.
+    """
+
+    classes_: NDArray[Any]
+    centers_: NDArray[np.float64]
+    unseen_centers_: NDArray[np.float64]
+
+    def __init__(
+        self, metric: Literal["cosine", "euclidean"] = "cosine", *, false_novel_rate: float = 0.1
+    ) -> None:
+        self.metric = metric
+        self.false_novel_rate = false_novel_rate
+
+    def _fit(
+        self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
+    ) -> None:
+        self._check_parameters()
+        y = np.full(len(points), "seen") if labels is None else labels
+        self.classes_ = np.unique(y)
+        self.centers_ = (
+            np.stack([points[y == name].mean(axis=0) for name in self.classes_])
+            if centers is None
+            else centers_of(self.classes_, centers, points.shape[1])
+        )
+        self.unseen_centers_ = np.empty((0, points.shape[1]))
+        self._set_scale(self._score(points))
+
+    def _check_parameters(self) -> None:
+        if self.metric not in _METRICS:
+            raise InputError(f"metric={self.metric!r} is unknown; choose 'cosine' or 'euclidean'")
+
+    def set_unseen(self, centers: ArrayLike) -> Self:
+        """Compare with these word vectors of unseen classes from now on, shape (n_unseen, d)."""
+        super().set_unseen(centers)
+        words = np.asarray(centers, dtype=np.float64)
+        dimension = self.centers_.shape[1]
+        if words.ndim != 2 or words.shape[1] != dimension or not np.isfinite(words).all():
+            raise InputError(
+                f"word vectors of shape {words.shape} were given for unseen classes; expected "
+                f"(n_unseen, {dimension}), all finite"
+            )
+        self.unseen_centers_ = words.copy()
+        return self
+
+    def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        score = self._similarity(points, self.centers_)
+        if len(self.unseen_centers_):
+            score = score - self._similarity(points, self.unseen_centers_)
+        return score
+
+    def _similarity(
+        self, points: NDArray[np.float64], words: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the similarity of each point to the nearest word, (n,)."""
+        nearest: NDArray[np.float64]
+        if self.metric == "cosine":
+            nearest = cosine(points, words).max(axis=1)
+        else:
+            nearest = -np.sqrt(sq_dist(points, words).min(axis=1))
+        return nearest
