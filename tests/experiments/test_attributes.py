@@ -9,11 +9,11 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from experiments.small_lab import small_lab
+from wordsight.baselines.attributes import class_log_scores
 from wordsight.exceptions import DataError
 from wordsight.experiments.attribute_prediction import (
     AttributeTable,
     attribute_log_odds,
-    class_log_scores,
     platt,
 )
 from wordsight.experiments.attributes import EXPERIMENT, by_attributes, by_words

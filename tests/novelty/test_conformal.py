@@ -36,7 +36,7 @@ def test_no_more_ordinary_images_are_novel_than_asked(
     gate = ConformalNovelty(detector, per_class=per_class).fit(S, y)
     shares: list[list[float]] = []
     for _ in range(200):
-        S, y = _draw(rng, 200)
+        S, y = _draw(rng, 600)
         new, label = _draw(rng, 400)
         gate.calibrate(S, rate, y=y)
         novel = gate.predict(new) == -1
@@ -46,7 +46,7 @@ def test_no_more_ordinary_images_are_novel_than_asked(
     if per_class:
         assert (mean <= rate + 3 * error).all()
     else:
-        exact = np.floor(rate * 201) / 201
+        exact = np.floor(rate * 601) / 601
         assert abs(mean[0] - exact) <= 3 * error[0]
 
 
@@ -70,6 +70,18 @@ def test_the_verdict_is_that_of_the_detectors_own_calibration() -> None:
         plain = GaussianNovelty().fit(S, y).calibrate(held_out, rate)
         gate = ConformalNovelty().fit(S, y).calibrate(held_out, rate)
         np.testing.assert_array_equal(gate.predict(new), plain.predict(new))
+
+
+def test_the_sign_and_the_probability_are_those_of_every_detector() -> None:
+    rng = np.random.default_rng(3)
+    gate = ConformalNovelty().fit(*_draw(rng, 200)).calibrate(_draw(rng, 99)[0], 0.1)
+    new, _ = _draw(rng, 500)
+    p = gate.score_samples(new)
+    np.testing.assert_array_equal(gate.predict(new) == -1, p <= 0.1 + 1e-12)
+    score, proba = gate.score_and_proba(new)
+    np.testing.assert_array_equal(score < 0, proba > 0.5)
+    assert np.all(np.diff(proba[np.argsort(p)]) <= 0.0)
+    assert gate.score_samples([[1e6, 1e6]]) == 1 / 100
 
 
 def test_refusals() -> None:

@@ -26,8 +26,6 @@ DETECTORS = [
     StackingNovelty("euclidean"),
     MahalanobisNovelty(),
     NeighbourDistance(n_neighbors=8),
-    ConformalNovelty(),
-    ConformalNovelty(per_class=True),
 ]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wordsight.exceptions import InputError
 from wordsight.words.vectors import WordVectors
 
-__all__ = ["ClassWords"]
+__all__ = ["ClassWords", "check_classes"]
 
 OnMissing = Literal["error", "compose"]
 
@@ -127,3 +127,19 @@ class ClassWords:
                 f"the vector given for {name} is zero, NaN or infinite; expected finite numbers"
             )
         return values
+
+
+def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
+    """Refuse classes that are both seen and unseen or named twice, and fewer than two seen ones."""
+    both = [name for name in unseen if name in set(map(str, seen))]
+    if both:
+        raise InputError(
+            f"images of {', '.join(both)} were given for training, and the same classes are named "
+            "unseen; leave their images out, or do not name them unseen"
+        )
+    if len(seen) < 2:
+        given = f"only one class was given ({seen[0]})" if len(seen) else "no images were given"
+        raise InputError(f"{given}; expected images of at least two seen classes to learn from")
+    twice = sorted({name for name in unseen if list(unseen).count(name) > 1})
+    if twice:
+        raise InputError(f"{', '.join(twice)} is named unseen twice; name each class once")

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from wordsight.classifiers.class_words import ClassWords
+from wordsight.classifiers.class_words import ClassWords, check_classes
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_gaussian import WordGaussians
@@ -198,7 +198,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         labels = self._labels(X, y)
         seen, codes = np.unique(labels, return_inverse=True)
         unseen = list(map(str, self.unseen))
-        _check_classes(seen, unseen)
+        check_classes(seen, unseen)
         words = WordVectors.coerce(self.words)
         self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
         held_out = self._draw_held_out(codes)
@@ -558,18 +558,3 @@ def _is_images(X: Any) -> bool:
     return getattr(X, "ndim", None) == 4 or (
         isinstance(X, ImageSet) and not isinstance(X, np.ndarray)
     )
-
-
-def _check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
-    both = [name for name in unseen if name in set(map(str, seen))]
-    if both:
-        raise InputError(
-            f"images of {', '.join(both)} were given for training, and the same classes are named "
-            "unseen; leave their images out, or do not name them unseen"
-        )
-    if len(seen) < 2:
-        given = f"only one class was given ({seen[0]})" if len(seen) else "no images were given"
-        raise InputError(f"{given}; expected images of at least two seen classes to learn from")
-    twice = sorted({name for name in unseen if list(unseen).count(name) > 1})
-    if twice:
-        raise InputError(f"{', '.join(twice)} is named unseen twice; name each class once")

@@ -8,12 +8,12 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from wordsight.exceptions import DataError
 from wordsight.experiments.setting import CLASSES
 
-__all__ = ["AttributeTable", "attribute_log_odds", "class_log_scores", "platt"]
+__all__ = ["AttributeTable", "attribute_log_odds", "platt"]
 
 _FILE = "attributes.json"
 
@@ -148,36 +148,3 @@ def attribute_log_odds(
     slope, intercept = np.array(fitted).T
     odds: NDArray[np.float64] = test * slope + intercept
     return odds
-
-
-def class_log_scores(
-    log_odds: NDArray[np.float64],
-    has: NDArray[np.bool_],
-    prior: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Log of Π_m p(a_m = a_m^z | x) / p(a_m = a_m^z), direct attribute prediction.
-
-    Parameters
-    ----------
-    log_odds : ndarray, shape (n, n_attributes)
-        Of p(a_m = 1 | x).
-    has : ndarray of bool, shape (n_classes, n_attributes)
-        a_m^z, the attributes of the candidate classes.
-    prior : ndarray, shape (n_attributes,)
-        p(a_m = 1), between 0 and 1: the share of seen classes that have the attribute.
-
-    Returns
-    -------
-    ndarray, shape (n, n_classes)
-        Equal to log p(z | x) up to a constant of the image, classes being as likely beforehand.
-
-    References
-    ----------
-    Lampert, Nickisch, Harmeling: "Learning to Detect Unseen Object Classes by Between-Class
-    Attribute Transfer", CVPR 2009, Eq. 2.
-    """
-    sign = np.where(has, 1.0, -1.0)
-    log_prior = np.where(has, np.log(prior), np.log1p(-prior)).sum(axis=1)
-    scores = [log_expit(log_odds * row).sum(axis=1) for row in sign]
-    result: NDArray[np.float64] = np.stack(scores, axis=1) - log_prior
-    return result

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from wordsight.baselines.attributes import class_log_scores
 from wordsight.experiments.attribute_prediction import (
     AttributeTable,
     attribute_log_odds,
-    class_log_scores,
 )
 from wordsight.experiments.canvas import below, blank, over_seeds, tidy
 from wordsight.experiments.experiment import Experiment, Number, Outcome, Picture
