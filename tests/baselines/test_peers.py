@@ -37,14 +37,8 @@ PEERS: list[ZeroShotPeer] = [
     DeViSE(WORDS, random_state=0, learning_rate=0.1),
     DirectAttributePrediction(WORDS),
 ]
-WORLD = {
-    name: vector
-    for name, vector in zip(
-        ["ant", "bee", "cow", "dog", "eel", "fox", "gnu"],
-        np.random.default_rng(3).normal(size=(7, 6)),
-        strict=True,
-    )
-}
+ANIMALS = ["ant", "bee", "cow", "dog", "eel", "fox", "gnu"]
+WORLD = dict(zip(ANIMALS, np.random.default_rng(3).normal(size=(7, 6)), strict=True))
 SEEN, UNSEEN = ["ant", "bee", "cow", "dog", "eel"], ["fox", "gnu"]
 
 

@@ -29,7 +29,7 @@ DETECTORS = [
 ]
 
 
-@pytest.fixture(params=DETECTORS, ids=lambda detector: repr(detector))
+@pytest.fixture(params=DETECTORS, ids=repr)
 def detector(request: pytest.FixtureRequest) -> NoveltyDetector:
     chosen: NoveltyDetector = request.param
     return clone(chosen)

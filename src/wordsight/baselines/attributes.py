@@ -109,7 +109,7 @@ class DirectAttributePrediction(ZeroShotPeer):
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64], W: NDArray[np.float64]) -> None:
         self.means_ = W.mean(axis=0)
         has = self._attributes(W)
-        self.varies_ = has.any(axis=0) & ~has.all(axis=0)
+        self.varies_ = np.asarray(has.any(axis=0) & ~has.all(axis=0))
         has = has[:, self.varies_]
         self.prior_ = has.mean(axis=0)
         # classes that agree in an attribute share its regression

@@ -150,7 +150,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         S: ArrayLike,
         false_novel_rate: float | None = None,
         *,
-        y: ArrayLike | None = None,  # noqa: ARG002 - used where the rate is to hold within classes
+        y: ArrayLike | None = None,
     ) -> Self:
         """Set the threshold on held-out points of seen classes.
 
@@ -256,6 +256,7 @@ def _plain(error: ValueError, S: ArrayLike) -> str:
 
 
 def check_labels(y: ArrayLike, n_points: int) -> NDArray[Any]:
+    """Return class names as an array (n_points,), or refuse them."""
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n_points:
         raise InputError(

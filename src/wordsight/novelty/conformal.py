@@ -183,7 +183,8 @@ class ConformalNovelty(NoveltyDetector):
             p_values(self.calibration_scores_[self.calibration_codes_ == code], scores)
             for code in np.unique(self.calibration_codes_)
         )
-        return np.max(np.stack(list(of_class)), axis=0)
+        largest: NDArray[np.float64] = np.stack(list(of_class)).max(axis=0)
+        return largest
 
     def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self.offset_ / (self.offset_ + scores)

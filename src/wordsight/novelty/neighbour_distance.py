@@ -35,8 +35,8 @@ class NeighbourDistance(LogisticNovelty):
 
     References
     ----------
-    Sun, Ming, Zhu, Li: "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022; there
-    features have length 1 and k is chosen between 1 and 5000.
+    Sun, Ming, Zhu, Li: "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022;
+    there features have length 1 and k is chosen between 1 and 5000.
     """
 
     training_points_: NDArray[np.float64]
