@@ -63,9 +63,7 @@ def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def write(
-    folder: Path, version: str, first: dict[str, Any] | None = None, **change: Any
-) -> Path:
+def write(folder: Path, version: str, first: dict[str, Any] | None = None, **change: Any) -> Path:
     features, split = contents()
     WRITERS[version](folder / FEATURES_FILE, {**features, **(first or {})})
     WRITERS[version](folder / SPLITS_FILE, {**split, **change})
@@ -166,7 +164,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path, version: s
     whole = place.read_bytes()
     for length in range(0, len(whole), max(1, len(whole) // 60)):
         place.write_bytes(whole[:length])
-        with pytest.raises(DataError, match="fetch it again|has no"):
+        with pytest.raises(DataError, match=r"fetch it again|has no"):
             open_gzsl(tmp_path)
 
 

@@ -13,7 +13,7 @@ from typing import TextIO
 import typer
 
 from wordsight import __version__
-from wordsight.cli import console, data, words
+from wordsight.cli import benchmark, console, data, words
 from wordsight.cli.demo import demo
 from wordsight.cli.evaluate import evaluate
 from wordsight.cli.fit import fit
@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 for _command in (fit, evaluate, predict, info, demo, reproduce):
     app.command()(_command)
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(data.app, name="data")
 app.add_typer(words.app, name="words")
 
