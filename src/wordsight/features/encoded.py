@@ -1,0 +1,239 @@
+"""Features from an encoder that was made elsewhere, in place of `PatchFeatures`."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from wordsight.compute import resolve_device
+from wordsight.exceptions import InputError
+from wordsight.features.images import as_images, walk
+from wordsight.progress import report
+
+__all__ = ["EncodedFeatures", "TorchEncoder"]
+
+ImageEncoder = Callable[[NDArray[np.uint8]], Any]
+"""Takes images (b, height, width, 3), uint8, and returns their features (b, F)."""
+
+
+class TorchEncoder:
+    """A torch module as an encoder of images.
+
+    Pixels are scaled to between 0 and 1, less `mean` and over `std`, colour by colour, in the
+    layout (b, 3, height, width) that torch's vision models take.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Returns (b, F), or (b, F, h, w), of which the mean over places is taken. It is put into
+        evaluation mode.
+    mean, std : sequence of three floats
+        By default, pixels are only scaled.
+    image_size : tuple of int or None, default None
+        Height and width that the module takes; None is any.
+    device : str or None, default None
+        Where to compute; None is ``"cpu"``.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *,
+        mean: Any = (0.0, 0.0, 0.0),
+        std: Any = (1.0, 1.0, 1.0),
+        image_size: tuple[int, int] | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.image_size = image_size
+        self._device = resolve_device(device)
+        self._module = module.eval().to(self._device)
+        self._mean, self._std = (
+            torch.tensor(np.asarray(values, dtype=np.float32), device=self._device).view(1, 3, 1, 1)
+            for values in (mean, std)
+        )
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the features of images, (b, F)."""
+        pixels = torch.tensor(np.ascontiguousarray(images), device=self._device)
+        x = (pixels.permute(0, 3, 1, 2).float() / 255.0 - self._mean) / self._std
+        with torch.inference_mode():
+            found = self._module(x)
+        if isinstance(found, torch.Tensor) and found.ndim == 4:
+            found = found.mean(dim=(2, 3))
+        if not isinstance(found, torch.Tensor):
+            raise InputError(
+                f"the module returns {type(found).__name__}; expected a tensor of shape (b, F): "
+                "wrap it so that it returns its features alone"
+            )
+        return found.float().cpu().numpy()
+
+
+class EncodedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Features of images by any encoder, standardised on the training images.
+
+    Parameters
+    ----------
+    encoder : callable or torch.nn.Module
+        Takes images (b, height, width, 3) of uint8 and returns their features (b, F); a module is
+        wrapped in `TorchEncoder`.
+    image_size : int, tuple of int or None, default None
+        Height and width that a data set is brought to; None takes the encoder's own
+        (``encoder.image_size``), or images as they are.
+    batch_size : int, default 64
+        Images that the encoder is given at a time.
+    standardise : bool, default True
+        Whether each feature is brought to mean 0 and variance 1 over the training images.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of float32, shape (F,)
+    n_features_out_ : int
+        F.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 3), dtype=np.uint8)
+    >>> colours = EncodedFeatures(lambda images: images.mean(axis=(1, 2)))
+    >>> colours.fit_transform(images).shape
+    (8, 3)
+    """
+
+    mean_: NDArray[np.float32]
+    scale_: NDArray[np.float32]
+
+    def __init__(
+        self,
+        encoder: Any,
+        *,
+        image_size: int | tuple[int, int] | None = None,
+        batch_size: int = 64,
+        standardise: bool = True,
+    ) -> None:
+        self.encoder = encoder
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.standardise = standardise
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn mean and scale of the features of images; the encoder stays as it is.
+
+        Parameters
+        ----------
+        X : ndarray of uint8, shape (n, height, width, 3), or Dataset
+        y : ignored
+
+        Returns
+        -------
+        EncodedFeatures
+            Itself.
+
+        Raises
+        ------
+        InputError
+            The encoder is none, or returns something else than one finite row an image.
+        """
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
+        """Learn from the images and return their features, encoding each image once."""
+        self._check_parameters()
+        parts = [part for _rows, part in self._encoded(X)]
+        if not parts:
+            raise InputError("no images were given; expected at least one")
+        found = np.concatenate(parts)
+        self.mean_ = np.zeros(found.shape[1], dtype=np.float32)
+        self.scale_ = np.ones(found.shape[1], dtype=np.float32)
+        if self.standardise:
+            self.mean_ = found.mean(axis=0, dtype=np.float64).astype(np.float32)
+            spread = found.std(axis=0, dtype=np.float64)
+            # a feature that is the same everywhere says nothing, and stays so
+            self.scale_ = np.where(spread > 1e-6 * spread.max(initial=0), spread, 1.0).astype(
+                np.float32
+            )
+        return (found - self.mean_) / self.scale_
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Return the features of images, shape (n, F)."""
+        parts = [part for _rows, part in self.stream(X)]
+        return np.concatenate([np.empty((0, self.n_features_out_), dtype=np.float32), *parts])
+
+    def stream(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and features, a few images at a time; a set may skip rows."""
+        check_is_fitted(self)
+        for rows, part in self._encoded(images):
+            if part.shape[1] != len(self.mean_):
+                raise InputError(
+                    f"the encoder returned {part.shape[1]} features an image, and "
+                    f"{len(self.mean_)} when it was fitted; give the same encoder"
+                )
+            yield rows, (part - self.mean_) / self.scale_
+
+    @property
+    def n_features_out_(self) -> int:
+        """Number of features, F."""
+        return len(self.mean_)
+
+    @property
+    def _n_features_out(self) -> int:
+        # the name under which scikit-learn's set_output looks for it
+        return self.n_features_out_
+
+    def _encoded(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        encode = self.encoder
+        if isinstance(encode, torch.nn.Module):
+            encode = TorchEncoder(encode)
+        images = as_images(images)
+        for rows, pixels in walk(images, self._size(), self.batch_size):
+            yield rows, _checked(encode(pixels), len(pixels))
+            report("computing features", int(rows[-1]) + 1, len(images))
+
+    def _size(self) -> tuple[int, int] | None:
+        size = self.image_size
+        if size is None:
+            size = getattr(self.encoder, "image_size", None)
+        return (int(size), int(size)) if isinstance(size, int | np.integer) else size
+
+    def _check_parameters(self) -> None:
+        if not callable(self.encoder):
+            raise InputError(
+                f"encoder={type(self.encoder).__name__} is no encoder; expected a callable from "
+                "images (b, height, width, 3) to features (b, F), or a torch module"
+            )
+        if not isinstance(self.batch_size, int | np.integer) or self.batch_size < 1:
+            raise InputError(
+                f"batch_size={self.batch_size!r} was given; expected a whole number above 0"
+            )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _checked(found: Any, n_images: int) -> NDArray[np.float32]:
+    """Return what an encoder made of a batch, or say what is wrong with it."""
+    try:
+        features = np.asarray(found, dtype=np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the encoder returned {type(found).__name__}, which is no array of numbers ({error})"
+        ) from error
+    if features.ndim != 2 or len(features) != n_images or not features.shape[1]:
+        raise InputError(
+            f"the encoder returned an array of shape {features.shape} for {n_images} images; "
+            f"expected ({n_images}, F), one row an image"
+        )
+    wrong = ~np.isfinite(features).all(axis=1)
+    if wrong.any():
+        raise InputError(
+            f"the encoder returned NaN or infinity for {np.count_nonzero(wrong)} of {n_images} "
+            "images; mend it, or leave these images out"
+        )
+    return features

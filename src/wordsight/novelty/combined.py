@@ -1,0 +1,201 @@
+"""Several gates weighed into one probability, learned on classes held out as if they were unseen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+from wordsight.exceptions import InputError
+from wordsight.novelty.base import Centers, NoveltyDetector
+from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.stacking import StackingNovelty
+
+__all__ = ["CombinedNovelty", "Trial"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a map says of images when some seen classes are held out as if they were unseen.
+
+    Attributes
+    ----------
+    rest, rest_labels : ndarray, shapes (n_rest, d) and (n_rest,)
+        Mapped images of the classes kept, that the map was trained on.
+    held_out : ndarray, shape (m, d)
+        Mapped images of the classes kept, that it was not trained on.
+    novel : ndarray, shape (q, d)
+        Mapped images of the classes held out.
+    centers : dict of str to ndarray
+        Word vectors of the classes kept.
+    unseen_centers : ndarray, shape (n_pseudo, d)
+        Those of the classes held out.
+    """
+
+    rest: NDArray[np.float64]
+    rest_labels: NDArray[Any]
+    held_out: NDArray[np.float64]
+    novel: NDArray[np.float64]
+    centers: dict[str, NDArray[np.float64]]
+    unseen_centers: NDArray[np.float64]
+
+
+class CombinedNovelty(NoveltyDetector):
+    """Weigh the scores of several detectors into P(V = u | x).
+
+    Each score is counted in standard deviations of ordinary images' from their mean, on images
+    that nothing was fitted on; a logistic regression on these numbers gives the probability. Its
+    weights come from trials (`learn_weights`) in which seen classes were held out, from the map on,
+    as if they were unseen: no image of a truly unseen class is needed. Before that, all weights are
+    the same.
+
+    The score is minus the log odds of being novel, seen and unseen counted alike; the threshold is
+    `offset_`, as everywhere, and `novelty_proba` does not depend on it.
+
+    Parameters
+    ----------
+    detectors : sequence of NoveltyDetector or None, default None
+        None is `StackingNovelty` by cosine and by distance, and `GaussianNovelty`.
+    alpha : float, default 0.01
+        Weight of the penalty of the logistic regression.
+    false_novel_rate : float, default 0.1
+        The fraction of seen images that may be called novel.
+
+    Attributes
+    ----------
+    detectors_ : list of NoveltyDetector
+        Fitted.
+    coef_ : ndarray of shape (n_detectors,)
+        How much a standard deviation towards ordinary takes from the log odds.
+    intercept_ : float
+    means_, scales_ : ndarray of shape (n_detectors,)
+        Of ordinary images' scores.
+    offset_ : float
+        The threshold on the score.
+
+    References
+    ----------
+    Atzmon, Chechik: "Adaptive Confidence Smoothing for Generalized Zero-Shot Learning", CVPR 2019,
+    whose gate is learned on held-out classes from the outputs of the experts.
+    """
+
+    detectors_: list[NoveltyDetector]
+    coef_: NDArray[np.float64]
+    intercept_: float
+    means_: NDArray[np.float64]
+    scales_: NDArray[np.float64]
+
+    def __init__(
+        self,
+        detectors: Sequence[NoveltyDetector] | None = None,
+        *,
+        alpha: float = 0.01,
+        false_novel_rate: float = 0.1,
+    ) -> None:
+        self.detectors = detectors
+        self.alpha = alpha
+        self.false_novel_rate = false_novel_rate
+
+    def _members(self) -> list[NoveltyDetector]:
+        if self.detectors is None:
+            return [StackingNovelty("cosine"), StackingNovelty("euclidean"), GaussianNovelty()]
+        if not len(self.detectors):
+            raise InputError("no detector was given; give at least one to weigh")
+        return [clone(each) for each in self.detectors]
+
+    def _fit(
+        self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
+    ) -> None:
+        if not 0 < self.alpha < np.inf:
+            raise InputError(f"alpha={self.alpha!r} was given; expected a number above 0")
+        self.detectors_ = self._members()
+        for each in self.detectors_:
+            each.fit(points, labels, centers=centers)
+        count = len(self.detectors_)
+        self.coef_, self.intercept_ = np.full(count, 1.0 / count), 0.0
+        self._measure(points)
+        self.offset_ = float(np.quantile(self._score(points), self.false_novel_rate))
+
+    def _raw(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([each.score_samples(points) for each in self.detectors_], axis=1)
+
+    def _measure(self, points: NDArray[np.float64]) -> None:
+        """Learn what scores ordinary points have."""
+        raw = self._raw(points)
+        self.means_ = raw.mean(axis=0)
+        spread = raw.std(axis=0)
+        self.scales_ = np.where(spread > 0, spread, 1.0)
+
+    def learn_weights(self, trials: Sequence[Trial]) -> Self:
+        """Learn how to weigh the detectors from classes held out as if they were unseen.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            Ordinary and novel images count alike in each, and the trials count alike.
+
+        Returns
+        -------
+        CombinedNovelty
+            Itself; `calibrate` it afterwards, since the scores have changed.
+
+        Raises
+        ------
+        InputError
+            No trial, or one without ordinary or without novel images.
+        """
+        check_is_fitted(self)
+        if not trials or not all(len(one.held_out) and len(one.novel) for one in trials):
+            raise InputError(
+                "weights are learned from trials with ordinary and novel images; hold out images "
+                "of the classes kept, and at least one class"
+            )
+        tables, novel, weight = [], [], []
+        for trial in trials:
+            member = clone(self).fit(trial.rest, trial.rest_labels, centers=trial.centers)
+            member.set_unseen(trial.unseen_centers)
+            member._measure(trial.held_out)
+            for points, is_novel in ((trial.held_out, 0), (trial.novel, 1)):
+                tables.append(member._standardised(points))
+                novel.append(np.full(len(points), is_novel))
+                weight.append(np.full(len(points), 1.0 / len(points)))
+        shares = np.concatenate(weight) / (2 * len(trials))
+        # its penalty is on the sum over images, this one's on their mean
+        model = LogisticRegression(C=1.0 / self.alpha, tol=1e-8, max_iter=1000)
+        model.fit(np.concatenate(tables), np.concatenate(novel), sample_weight=shares)
+        self.coef_, self.intercept_ = -model.coef_[0], float(model.intercept_[0])
+        return self
+
+    def _standardised(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = (self._raw(points) - self.means_) / self.scales_
+        return found
+
+    def calibrate(
+        self,
+        S: ArrayLike,
+        false_novel_rate: float | None = None,
+        *,
+        y: ArrayLike | None = None,
+    ) -> Self:
+        """Measure the scores of held-out ordinary images, and set the threshold on them."""
+        self._measure(self._check_points(S, reset=False))
+        return super().calibrate(S, false_novel_rate, y=y)
+
+    def set_unseen(self, centers: ArrayLike) -> Self:
+        """Pass the word vectors of the unseen classes on; see `NoveltyDetector`."""
+        super().set_unseen(centers)
+        for each in self.detectors_:
+            each.set_unseen(centers)
+        return self
+
+    def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        score: NDArray[np.float64] = self._standardised(points) @ self.coef_ - self.intercept_
+        return score
+
+    def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(expit(-scores), dtype=np.float64)
