@@ -71,7 +71,7 @@ def test_a_data_set_is_brought_to_the_size_the_encoder_takes() -> None:
 
 
 def test_a_torch_module_sees_scaled_pixels_channels_first() -> None:
-    given = {}
+    given: dict[str, Any] = {}
 
     class Module(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -135,7 +135,8 @@ def test_the_whole_model_on_another_encoder() -> None:
 
     def pictures(names: NDArray[np.str_]) -> NDArray[np.uint8]:
         noise = rng.integers(0, 100, (len(names), 6, 6, 3))
-        return (noise + np.array([tint[name] for name in names])[:, None, None]).astype(np.uint8)
+        tinted = noise + np.array([tint[name] for name in names])[:, None, None]
+        return np.asarray(tinted, dtype=np.uint8)
 
     model = CrossModalClassifier(
         words, ["yellow"], features=EncodedFeatures(colours), random_state=0

@@ -1,4 +1,4 @@
-"""Several gates weighed into one probability, learned on classes held out as if they were unseen."""
+"""Several gates weighed into one probability, learned on seen classes held out as unseen ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
