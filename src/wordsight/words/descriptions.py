@@ -113,7 +113,8 @@ def _parsed_yaml(place: Path, text: str) -> Any:
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         # the loader itself lets a name that comes twice pass
-        names = [key.value for key, _value in tree.value] if hasattr(tree, "value") else []
+        pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
+        names = [key.value for key, _value in pairs]
         for number, name in enumerate(names):
             if isinstance(name, str) and name in names[:number]:
                 raise DataError(f"{place} names {name!r} twice; describe each class once")
