@@ -25,8 +25,14 @@ from wordsight.exceptions import DataError, InputError, MissingWordError, Wordsi
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.novelty.combined import CombinedNovelty
+from wordsight.novelty.confidence import SoftmaxNovelty
+from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.novelty.mahalanobis import FeatureMahalanobisNovelty, MahalanobisNovelty
+from wordsight.novelty.neighbour_distance import FeatureNeighbourDistance, NeighbourDistance
+from wordsight.novelty.stacking import StackingNovelty
 from wordsight.persistence import load_model, save_model
 from wordsight.words.vectors import WordVectors
 
@@ -76,6 +82,20 @@ KINDS: dict[str, Callable[[], CrossModalClassifier]] = {
     "mixture": fitted,
     "per_class": lambda: fitted(novelty=GaussianNovelty("per_class")),
     "loop": lambda: fitted(novelty=LocalOutlierProbability(10, sqrt2=False)),
+    "stacking": lambda: fitted(novelty=StackingNovelty()),
+    "mahalanobis": lambda: fitted(novelty=MahalanobisNovelty()),
+    "mahalanobis of features": lambda: fitted(novelty=FeatureMahalanobisNovelty()),
+    "neighbours": lambda: fitted(novelty=NeighbourDistance(5)),
+    "neighbours of features": lambda: fitted(novelty=FeatureNeighbourDistance(5)),
+    "energy": lambda: fitted(novelty=SoftmaxNovelty()),
+    "conformal": lambda: fitted(novelty=ConformalNovelty(StackingNovelty("euclidean"))),
+    "conformal in classes": lambda: fitted(
+        novelty=ConformalNovelty(per_class=True), false_novel_rate=0.3
+    ),
+    "combined": lambda: fitted(novelty=CombinedNovelty()),
+    "stacking after changes": lambda: fitted(novelty=StackingNovelty()).add_classes(
+        {"gnu": np.ones(5)}
+    ),
     "probability gate": lambda: fitted(gate="probability"),
     "chosen ridge": lambda: fitted(mapping=LinearMap(random_state=0)),
     "two layers": lambda: fitted(mapping=TwoLayerMap(7, max_iter=4, random_state=0)),

@@ -7,15 +7,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.novelty.base import LogisticNovelty
+from wordsight.novelty.combined import CombinedNovelty
+from wordsight.novelty.confidence import SoftmaxNovelty
+from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.novelty.mahalanobis import FeatureMahalanobisNovelty, MahalanobisNovelty
+from wordsight.novelty.neighbour_distance import FeatureNeighbourDistance, NeighbourDistance
+from wordsight.novelty.stacking import StackingNovelty
 
 __all__ = [
     "PARTS",
@@ -93,11 +100,34 @@ class StoredPart:
         Learned arrays and the names of their sizes.
     scalars : dict of str to callable
         Learned scalars and what reads them.
+    members : str or None
+        The parameter that holds the parts it is made of, one or several; the fitted ones are in
+        the attribute of that name with a ``_``.
     """
 
     make: Callable[[], BaseEstimator]
     arrays: Mapping[str, tuple[str, ...]]
     scalars: Mapping[str, Callable[[Any], Any]]
+    members: str | None = None
+
+    def members_of(self, part: Any) -> list[Any]:
+        """Return the fitted parts that a part is made of."""
+        found: Any = getattr(part, f"{self.members}_") if self.members else []
+        return found if isinstance(found, list) else [found]
+
+    def put_members(self, part: Any, members: list[Any]) -> None:
+        """Give a part the fitted parts that it is made of."""
+        if not self.members:
+            return
+        several = self.members.endswith("s")
+        if not members or (len(members) > 1 and not several):
+            raise ValueError(f"{type(part).__name__} is made of {len(members)} parts")
+        setattr(part, f"{self.members}_", members if several else members[0])
+        unfitted = [clone(member) for member in members]
+        part.set_params(**{self.members: unfitted if several else unfitted[0]})
+
+
+_LOGISTIC: dict[str, Callable[[Any], Any]] = {"offset_": finite_number, "scale_": finite_number}
 
 
 PARTS: dict[str, dict[str, StoredPart]] = {
@@ -156,6 +186,38 @@ PARTS: dict[str, dict[str, StoredPart]] = {
             },
             {"offset_": finite_number, "spread_": finite_number},
         ),
+        "StackingNovelty": StoredPart(
+            StackingNovelty, {"centers_": ("C", "d"), "unseen_centers_": ("u", "d")}, _LOGISTIC
+        ),
+        "MahalanobisNovelty": StoredPart(
+            MahalanobisNovelty,
+            {"means_": ("C", "d"), "whitener_": ("d", "d")},
+            {**_LOGISTIC, "shrinkage_": finite_number},
+        ),
+        "FeatureMahalanobisNovelty": StoredPart(
+            FeatureMahalanobisNovelty,
+            {"means_": ("C", "F"), "whitener_": ("F", "F")},
+            {**_LOGISTIC, "shrinkage_": finite_number},
+        ),
+        "NeighbourDistance": StoredPart(
+            NeighbourDistance, {"training_points_": ("n", "d")}, _LOGISTIC
+        ),
+        "FeatureNeighbourDistance": StoredPart(
+            FeatureNeighbourDistance, {"training_points_": ("n", "F")}, _LOGISTIC
+        ),
+        "SoftmaxNovelty": StoredPart(SoftmaxNovelty, {}, _LOGISTIC),
+        "ConformalNovelty": StoredPart(
+            ConformalNovelty,
+            {"calibration_scores_": ("h",), "calibration_codes_": ("h",)},
+            {"offset_": finite_number},
+            members="detector",
+        ),
+        "CombinedNovelty": StoredPart(
+            CombinedNovelty,
+            {"coef_": ("g",), "means_": ("g",), "scales_": ("g",)},
+            {"offset_": finite_number, "intercept_": finite_number},
+            members="detectors",
+        ),
     },
     "seen_classifier": {
         "SoftmaxClassifier": StoredPart(
@@ -190,10 +252,25 @@ def check_part(part: Any) -> None:
             raise ValueError(
                 f"{len(part.coef_hidden_)} hidden units, and {part.n_hidden} are to be there"
             )
-    elif isinstance(part, GaussianNovelty):
+    else:
+        _check_novelty(part)
+
+
+def _check_novelty(part: Any) -> None:
+    """Raise `ValueError` where the numbers of a novelty detector are none that `fit` makes."""
+    if isinstance(part, GaussianNovelty):
         part._check_parameters()
         if not (part.variances_ > 0).all() or not (part.priors_ > 0).all():
             raise ValueError("a class has no positive variance and prior")
+    elif isinstance(part, LogisticNovelty):
+        if not part.scale_ > 0:
+            raise ValueError("a score has no positive scale")
+    elif isinstance(part, ConformalNovelty):
+        if not len(part.calibration_scores_):
+            raise ValueError("there are no scores of held-out images")
+    elif isinstance(part, CombinedNovelty):
+        if len(part.coef_) != len(part.detectors_) or not (part.scales_ > 0).all():
+            raise ValueError("weights and detectors do not fit together")
     elif isinstance(part, LocalOutlierProbability):
         part._check_parameters(len(part.training_points_))
         if not part.spread_ > 0 or (part.training_pdist_ < 0).any():

@@ -183,24 +183,11 @@ def _pack(
         if part is None:  # ready features
             parts[role] = None
             continue
-        kind = type(part).__name__
-        if kind not in kinds or type(part) is not kinds[kind].make:
-            raise InputError(
-                f"{role} is a {kind}, which cannot be saved; a saved model's {role} is one of: "
-                f"{', '.join(kinds)}"
-            )
-        stored = kinds[kind]
-        for name in stored.arrays:
-            if hasattr(part, name):
-                tensors[f"{role}.{name}"] = np.ascontiguousarray(getattr(part, name))
-        parts[role] = {
-            "kind": kind,
-            # where it was trained is no property of the model
-            "params": {
-                name: plain(value) for name, value in part.get_params().items() if name != "device"
-            },
-            "fitted": {name: plain(getattr(part, name)) for name in stored.scalars},
-        }
+        parts[role] = _pack_part(role, role, part, kinds, tensors)
+    if model.novelty_.compares_words:
+        tensors["calibration.points"] = np.ascontiguousarray(model.calibration_points_)
+        codes = np.searchsorted(model.seen_, model.calibration_labels_)
+        tensors["calibration.codes"] = codes.astype(np.float32)
     unseen_classifier = model.unseen_classifier
     if not (unseen_classifier is None or type(unseen_classifier) is WordGaussians):
         raise InputError(
@@ -228,6 +215,42 @@ def _pack(
         "about": about,
     }
     return config, tensors
+
+
+def _pack_part(
+    role: str,
+    place: str,
+    part: Any,
+    kinds: Mapping[str, StoredPart],
+    tensors: dict[str, NDArray[Any]],
+) -> dict[str, Any]:
+    """Put the arrays of a part, and of those it is made of, into `tensors`; return the rest."""
+    kind = type(part).__name__
+    if kind not in kinds or type(part) is not kinds[kind].make:
+        raise InputError(
+            f"{role} is a {kind}, which cannot be saved; a saved model's {role} is one of: "
+            f"{', '.join(kinds)}"
+        )
+    stored = kinds[kind]
+    for name in stored.arrays:
+        if hasattr(part, name):
+            tensors[f"{place}.{name}"] = np.ascontiguousarray(getattr(part, name))
+    entry = {
+        "kind": kind,
+        # where it was trained is no property of the model
+        "params": {
+            name: plain(value)
+            for name, value in part.get_params(deep=False).items()
+            if name not in ("device", stored.members)
+        },
+        "fitted": {name: plain(getattr(part, name)) for name in stored.scalars},
+    }
+    if stored.members:
+        entry["members"] = [
+            _pack_part(role, f"{place}.{number}", member, kinds, tensors)
+            for number, member in enumerate(stored.members_of(part))
+        ]
+    return entry
 
 
 def _pack_words(words: WordVectors, tensors: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -320,10 +343,12 @@ def _unpack(
     for role, kinds in PARTS.items():
         entry = config["parts"][role]
         setattr(
-            model, f"{role}_", None if entry is None else _unpack_part(role, entry, kinds, take)
+            model,
+            f"{role}_",
+            None if entry is None else _unpack_part(role, role, entry, kinds, take),
         )
-    for role in ("novelty_", "seen_classifier_"):
-        getattr(model, role).classes_ = seen
+    for part in (model.seen_classifier_, *_and_members(model.novelty_)):
+        part.classes_ = seen
     words = _unpack_words(config["words"], take)
     if words.dimension != sizes["d"]:
         raise ValueError(f"words of {words.dimension} dimensions, and a model of {sizes['d']}")
@@ -334,6 +359,13 @@ def _unpack(
         held_out_accuracy=finite_number(config["held_out_accuracy"]),
         variance=finite_number(config["variance"]),
     )
+    model.calibration_points_ = model.calibration_labels_ = None
+    if model.novelty_.compares_words:
+        model.calibration_points_ = take("calibration.points", ("h", "d"))
+        codes = take("calibration.codes", ("h",)).astype(np.int64)
+        if not np.isin(codes, np.arange(len(seen))).all():
+            raise ValueError("images to calibrate with are of classes that are not there")
+        model.calibration_labels_ = seen[codes]
     model.about_ = dict(config["about"])
     return model
 
@@ -358,6 +390,7 @@ def _try_out(model: CrossModalClassifier) -> None:
 
 def _unpack_part(
     role: str,
+    place: str,
     entry: Mapping[str, Any],
     kinds: Mapping[str, StoredPart],
     take: Callable[[str, tuple[str, ...]], NDArray[Any]],
@@ -368,16 +401,37 @@ def _unpack_part(
     for name, shape in stored.arrays.items():
         if name == "log_thresholds_" and part.rule != "per_class":
             continue
-        setattr(part, name, take(f"{role}.{name}", shape))
+        setattr(part, name, take(f"{place}.{name}", shape))
     for name, read in stored.scalars.items():
         setattr(part, name, read(entry["fitted"][name]))
+    members = entry.get("members", [])
+    stored.put_members(
+        part,
+        [
+            _unpack_part(role, f"{place}.{number}", member, kinds, take)
+            for number, member in enumerate(members)
+        ],
+    )
     if role == "novelty":
-        part.n_features_in_ = take("words.seen", ("C", "d")).shape[1]
+        part.n_features_in_ = _n_seen_by(part, take)
     elif role != "features":
         # what meets the features: θ1 where there are two layers
         part.n_features_in_ = getattr(part, "coef_hidden_", part.coef_).shape[1]
     check_part(part)
     return part
+
+
+def _and_members(part: Any) -> list[Any]:
+    """Return a novelty detector and all that it is made of."""
+    members = PARTS["novelty"][type(part).__name__].members_of(part)
+    return [part, *(each for member in members for each in _and_members(member))]
+
+
+def _n_seen_by(part: Any, take: Callable[[str, tuple[str, ...]], NDArray[Any]]) -> int:
+    """Return how many numbers a novelty detector sees of an image."""
+    if part.sees == "features":
+        return int(take("seen_classifier.coef_", ("C", "F")).shape[1])
+    return int(take("words.seen", ("C", "d")).shape[0 if part.sees == "logits" else 1])
 
 
 def _tupled(value: Any) -> Any:

@@ -5,7 +5,7 @@ is told before the work and not after it; `train` does the work.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -29,8 +29,13 @@ from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.calibration import threshold_for_rate
+from wordsight.novelty.confidence import SoftmaxNovelty
+from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.novelty.mahalanobis import MahalanobisNovelty
+from wordsight.novelty.neighbour_distance import NeighbourDistance
+from wordsight.novelty.stacking import StackingNovelty
 from wordsight.words.spelling import lookup_order
 from wordsight.words.vectors import WordVectors
 
@@ -38,6 +43,36 @@ __all__ = ["OnMissing", "Settings", "TrainingPlan", "open_split", "prepare", "tr
 
 OnMissing = Literal["error", "skip", "compose"]
 """What to do with a class name that has no word vector."""
+
+
+NoveltyKind = Literal[
+    "gaussian",
+    "per-class",
+    "loop",
+    "stacking",
+    "stacking-euclidean",
+    "mahalanobis",
+    "neighbours",
+    "confidence",
+    "energy",
+    "conformal",
+    "conformal-per-class",
+]
+"""Names of novelty detectors."""
+
+DETECTORS: dict[NoveltyKind, Callable[[], NoveltyDetector]] = {
+    "gaussian": GaussianNovelty,
+    "per-class": lambda: GaussianNovelty("per_class"),
+    "loop": LocalOutlierProbability,
+    "stacking": StackingNovelty,
+    "stacking-euclidean": lambda: StackingNovelty("euclidean"),
+    "mahalanobis": MahalanobisNovelty,
+    "neighbours": NeighbourDistance,
+    "confidence": lambda: SoftmaxNovelty("confidence"),
+    "energy": SoftmaxNovelty,
+    "conformal": ConformalNovelty,
+    "conformal-per-class": lambda: ConformalNovelty(per_class=True),
+}
 
 
 @dataclass(frozen=True)
@@ -57,8 +92,9 @@ class Settings:
         its default.
     n_hidden, weight_decay
         Of `TwoLayerMap`.
-    novelty : {"gaussian", "per-class", "loop"}
-        `GaussianNovelty` with either rule, or `LocalOutlierProbability`.
+    novelty : one of `DETECTORS`
+        The novelty detector: ``"gaussian"`` and ``"per-class"`` are the two rules of
+        `GaussianNovelty`, ``"loop"`` is `LocalOutlierProbability`; the others stand beside these.
     gate, false_novel_rate, calibration_fraction, random_state
         Of `CrossModalClassifier`.
     softmax_alpha : float
@@ -76,7 +112,7 @@ class Settings:
     alpha: float | Literal["auto"] = "auto"
     n_hidden: int = 200
     weight_decay: float = 1e-4
-    novelty: Literal["gaussian", "per-class", "loop"] = "gaussian"
+    novelty: NoveltyKind = "gaussian"
     gate: Gate = "hard"
     false_novel_rate: float = 0.1
     calibration_fraction: float = 0.1
@@ -125,10 +161,7 @@ class Settings:
         return mapping
 
     def _detector(self) -> NoveltyDetector:
-        if self.novelty == "loop":
-            return LocalOutlierProbability(false_novel_rate=self.false_novel_rate)
-        rule = "mixture" if self.novelty == "gaussian" else "per_class"
-        return GaussianNovelty(rule=rule, false_novel_rate=self.false_novel_rate)
+        return DETECTORS[self.novelty]().set_params(false_novel_rate=self.false_novel_rate)
 
 
 @dataclass(frozen=True)
@@ -396,11 +429,11 @@ def _check_enough(
         )
     threshold_for_rate(np.zeros(n_held_out), settings.false_novel_rate)
     detector = settings._detector()
-    if isinstance(detector, LocalOutlierProbability):
+    if isinstance(detector, LocalOutlierProbability | NeighbourDistance):
         n_rest = n_images - n_held_out
         if n_rest <= detector.n_neighbors:
             raise InputError(
-                f"LoOP compares an image with its {detector.n_neighbors} nearest ones, but only "
-                f"{n_rest} training images are left beside the {n_held_out} held out; give more "
-                "images, or another novelty detector: gaussian or per-class"
+                f"{settings.novelty} compares an image with its {detector.n_neighbors} nearest "
+                f"ones, but only {n_rest} training images are left beside the {n_held_out} held "
+                "out; give more images, or another novelty detector: gaussian or per-class"
             )

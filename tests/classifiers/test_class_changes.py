@@ -11,6 +11,9 @@ from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import DataError, InputError, MissingWordError
 from wordsight.mapping.linear import LinearMap
+from wordsight.novelty.confidence import SoftmaxNovelty
+from wordsight.novelty.mahalanobis import MahalanobisNovelty
+from wordsight.novelty.stacking import StackingNovelty
 from wordsight.words.vectors import WordVectors
 
 NAMES = ["car", "dog", "ship", "truck", "cat", "bird", "pickup", "zebra"]
@@ -200,3 +203,52 @@ def test_an_unseen_classifier_that_fails_changes_nothing(model: CrossModalClassi
     with pytest.raises(InputError, match="variance"):
         model.add_classes(["cat"])
     assert state(model) == before
+
+
+def test_a_gate_that_compares_words_is_calibrated_anew_when_they_change() -> None:
+    """The share of held-out seen images called novel stays as asked, whatever is unseen."""
+    rng = np.random.default_rng(0)
+    words = dict(zip("abcdefgh", rng.normal(size=(8, 5)), strict=True))
+    y = np.repeat(list("abcd"), 100)
+    X = np.array([words[name] for name in y]) @ rng.normal(size=(5, 12))
+    X += 0.8 * rng.normal(size=X.shape)
+    model = CrossModalClassifier(
+        words, ["e"], novelty=StackingNovelty(), calibration_fraction=0.5, random_state=0
+    ).fit(X, y)
+    points = model.calibration_points_
+    thresholds = []
+    for change in (lambda: None, lambda: model.add_classes(["f", "g", "h"])):
+        change()
+        novel = (model.novelty_.predict(points) == -1).mean()
+        assert novel == pytest.approx(0.1, abs=0.01)
+        thresholds.append(model.novelty_.offset_)
+    assert thresholds[0] != thresholds[1]
+    model.remove_classes(["f", "g", "h"])
+    assert model.novelty_.offset_ == thresholds[0]
+    again = CrossModalClassifier(
+        words, ["e", "f"], novelty=StackingNovelty(), calibration_fraction=0.5, random_state=0
+    ).fit(X, y)
+    np.testing.assert_array_equal(model.add_classes(["f"]).predict_proba(X), again.predict_proba(X))
+
+
+@pytest.mark.parametrize("novelty", [SoftmaxNovelty(), MahalanobisNovelty()])
+def test_a_gate_learns_from_images_that_nothing_was_trained_on(novelty: Any) -> None:
+    """Also where features or logits decide: new images are called novel as often as asked."""
+    rng = np.random.default_rng(1)
+    words = dict(zip("abc", rng.normal(size=(3, 4)), strict=True))
+    y = np.repeat(list("abc"), 300)
+    turn = rng.normal(size=(4, 60))
+
+    def images() -> Any:
+        return np.array([words[name] for name in y]) @ turn + 3 * rng.normal(size=(len(y), 60))
+
+    shares = [
+        CrossModalClassifier(
+            words, novelty=novelty, false_novel_rate=0.2, calibration_fraction=0.3, random_state=k
+        )
+        .fit(images(), y)
+        .is_novel(images())
+        .mean()
+        for k in range(8)
+    ]
+    assert np.mean(shares) == pytest.approx(0.2, abs=0.03)

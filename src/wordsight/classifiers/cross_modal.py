@@ -21,7 +21,7 @@ from wordsight.features.images import ImageSet
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
 from wordsight.mapping.alpha import draw_held_out
-from wordsight.mapping.base import SemanticMap, fit_held_out
+from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.calibration import threshold_for_rate
@@ -118,6 +118,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         W, in the order of `classes_`.
     words_ : WordVectors
         What `add_classes` looks names up in.
+    calibration_points_, calibration_labels_ : ndarray or None
+        What a novelty detector that compares with the words of unseen classes sees of the held-out
+        images, and their classes: it is calibrated anew when the unseen classes change.
     n_calibration_ : int
         Images the threshold was set on.
     held_out_accuracy_ : float
@@ -257,10 +260,21 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.mapping_: SemanticMap = self._part(self.mapping, LinearMap)
         found = fit_held_out(self.mapping_, X, W[codes], held_out)
 
-        # The threshold: from images of seen classes that neither map nor detector has met.
         self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
-        self.novelty_.fit(found.rest, labels[~held_out], centers=centers)
-        self.novelty_.calibrate(found.held_out, self.false_novel_rate)
+        self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
+        if self.novelty_.sees == "logits":
+            # what a softmax says of images it was trained on tells nothing of new ones
+            X_rest, X_held_out = X[~held_out], X[held_out]
+            self.seen_classifier_.fit(X_rest, labels[~held_out])
+        else:
+            self._fit_seen(X, labels, found)
+            look = self.novelty_.sees == "features"
+            X_rest, X_held_out = (X[~held_out], X[held_out]) if look else (X[:0], X[:0])
+        rest = self._gate_points(X_rest, found.rest)
+
+        # The threshold: from images of seen classes that neither map nor detector has met.
+        self.novelty_.fit(rest, labels[~held_out], centers=centers)
+        self._calibrate(self._gate_points(X_held_out, found.held_out), labels[held_out])
         self.n_calibration_ = int(held_out.sum())
 
         nearest = sq_dist(found.held_out, W).argmin(1)
@@ -269,7 +283,31 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.variance_ = spread if np.isfinite(spread) and spread > 0 else 1.0
         self._set_classes(self._class_words)
 
-        self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
+    def _calibrate(self, points: NDArray[Any], labels: NDArray[Any]) -> None:
+        """Set the threshold; keep what it is set on where it will have to be set again."""
+        self.novelty_.calibrate(points, self.false_novel_rate, y=labels)
+        self.calibration_points_: Any = None
+        self.calibration_labels_: Any = None
+        if self.novelty_.compares_words:
+            self.calibration_points_, self.calibration_labels_ = points, labels
+
+    def _gate_points(self, X: NDArray[Any] | StoredRows, S: NDArray[Any]) -> NDArray[Any]:
+        """Return what the novelty detector looks at: features, logits or mapped points."""
+        if self.novelty_.sees == "features":
+            return np.asarray(X[:])
+        if self.novelty_.sees == "logits":
+            return by_blocks(self._logits, X)
+        return S
+
+    def _logits(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        if isinstance(self.seen_classifier_, SoftmaxClassifier):
+            return np.asarray(self.seen_classifier_.logits(X), dtype=np.float64)
+        proba = np.asarray(self.seen_classifier_.predict_proba(X), dtype=np.float64)
+        return np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+
+    def _fit_seen(
+        self, X: NDArray[Any] | StoredRows, labels: NDArray[Any], found: HeldOutFit
+    ) -> None:
         extra: dict[str, Any] = {}
         if found.factor is not None and has_fit_parameter(self.seen_classifier_, "factor"):
             extra["factor"] = found.factor
@@ -399,9 +437,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.n_calibration_ = n_calibration
         self.held_out_accuracy_ = held_out_accuracy
         self.variance_ = variance
-        return self._set_classes(class_words)
+        return self._set_classes(class_words, calibrate=False)
 
-    def _set_classes(self, class_words: ClassWords) -> Self:
+    def _set_classes(self, class_words: ClassWords, *, calibrate: bool = True) -> Self:
         """Put a Gaussian around the word vector of each unseen class; all or nothing changes."""
         gaussians: WordGaussians | None = None
         if len(class_words.unseen):
@@ -412,6 +450,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             gaussians = part.fit(class_words.unseen_vectors, codes)
         self._class_words = class_words
         self.unseen_classifier_ = gaussians
+        if calibrate and self.novelty_.compares_words:  # the scores are others now
+            self.novelty_.set_unseen(class_words.unseen_vectors)
+            self._calibrate(self.calibration_points_, self.calibration_labels_)
         return self
 
     # Recognising
@@ -463,7 +504,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         unseen = self.unseen_classifier_
         seen_proba = by_blocks(self.seen_classifier_.predict_proba, X)
         unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
-        score, novelty_proba = self.novelty_.score_and_proba(S)
+        score, novelty_proba = self.novelty_.score_and_proba(self._gate_points(X, S))
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
         return Recognition(
             classes=self.classes_,

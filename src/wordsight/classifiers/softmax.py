@@ -226,9 +226,25 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.loss_ = float(loss)
         return np.asarray(best, dtype=np.float64)
 
+    def logits(self, X: Any) -> NDArray[Any]:
+        """Return what the softmax takes the exponential of, shape (n, C), in any number of classes.
+
+        Parameters
+        ----------
+        X : ndarray or StoredRows, shape (n, F)
+
+        Returns
+        -------
+        ndarray, shape (n, C)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
+        return by_blocks(lambda x: x @ self.coef_.T + self.intercept_, X)
+
     def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the logits, shape (n, C); for two classes the difference, shape (n,)."""
-        logits = self._logits(X)
+        logits = self.logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -243,7 +259,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         ndarray of float64, shape (n, C)
             Rows sum to 1; columns are in the order of `classes_`.
         """
-        logits = self._logits(X).astype(np.float64)
+        logits = self.logits(X).astype(np.float64)
         logits -= logits.max(1, keepdims=True)
         proba = np.exp(logits)
         proba /= proba.sum(1, keepdims=True)
@@ -251,14 +267,9 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each row."""
-        best = self._logits(X).argmax(1)
+        best = self.logits(X).argmax(1)
         names: NDArray[Any] = self.classes_[best]
         return names
-
-    def _logits(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
-        return by_blocks(lambda x: x @ self.coef_.T + self.intercept_, X)
 
 
 class _WhitenedProblem:

@@ -84,7 +84,20 @@ def fit(
         ),
     ] = "auto",
     novelty: Annotated[
-        Literal["gaussian", "per-class", "loop"], typer.Option(help="The novelty detector.")
+        Literal[
+            "gaussian",
+            "per-class",
+            "loop",
+            "stacking",
+            "stacking-euclidean",
+            "mahalanobis",
+            "neighbours",
+            "confidence",
+            "energy",
+            "conformal",
+            "conformal-per-class",
+        ],
+        typer.Option(help="The novelty detector."),
     ] = "gaussian",
     gate: Annotated[
         Literal["hard", "probability"],

@@ -176,6 +176,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         rate = self.false_novel_rate if false_novel_rate is None else false_novel_rate
         return self.set_threshold(threshold_for_rate(self.score_samples(S), rate))
 
+    @property
+    def compares_words(self) -> bool:
+        """Whether scores depend on the words of the unseen classes."""
+        return False
+
     def set_unseen(self, centers: ArrayLike) -> Self:
         """Take note of the word vectors of the unseen classes, shape (n_unseen, d).
 

@@ -186,6 +186,11 @@ class CombinedNovelty(NoveltyDetector):
         self._measure(self._check_points(S, reset=False))
         return super().calibrate(S, false_novel_rate, y=y)
 
+    @property
+    def compares_words(self) -> bool:
+        """Whether scores depend on the words of the unseen classes."""
+        return any(each.compares_words for each in self.detectors_)
+
     def set_unseen(self, centers: ArrayLike) -> Self:
         """Pass the word vectors of the unseen classes on; see `NoveltyDetector`."""
         super().set_unseen(centers)

@@ -171,6 +171,11 @@ class ConformalNovelty(NoveltyDetector):
     def _set_rate(self, rate: float) -> None:
         self.offset_ = rate * (1.0 + _ROUNDING)
 
+    @property
+    def compares_words(self) -> bool:
+        """Whether scores depend on the words of the unseen classes."""
+        return self.detector_.compares_words
+
     def set_unseen(self, centers: ArrayLike) -> Self:
         """Pass the word vectors of the unseen classes on; see `NoveltyDetector`."""
         super().set_unseen(centers)

@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from sklearn.covariance import ledoit_wolf
 
+from wordsight.exceptions import InputError
 from wordsight.geometry import sq_dist
 from wordsight.novelty.base import Centers, LogisticNovelty, Sees
+
+MOST_FEATURES = 4096
+"""Above this the covariance of features takes minutes and gigabytes."""
 
 __all__ = ["FeatureMahalanobisNovelty", "MahalanobisNovelty"]
 
@@ -83,3 +87,13 @@ class FeatureMahalanobisNovelty(MahalanobisNovelty):
     """
 
     sees: ClassVar[Sees] = "features"
+
+    def _fit(
+        self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
+    ) -> None:
+        if points.shape[1] > MOST_FEATURES:
+            raise InputError(
+                f"a covariance of {points.shape[1]} features was asked for, and {MOST_FEATURES} "
+                "are the most; use MahalanobisNovelty, which looks at mapped points"
+            )
+        super()._fit(points, labels, centers)

@@ -79,6 +79,11 @@ class StackingNovelty(LogisticNovelty):
         if self.metric not in _METRICS:
             raise InputError(f"metric={self.metric!r} is unknown; choose 'cosine' or 'euclidean'")
 
+    @property
+    def compares_words(self) -> bool:
+        """Whether scores depend on the words of the unseen classes."""
+        return True
+
     def set_unseen(self, centers: ArrayLike) -> Self:
         """Compare with these word vectors of unseen classes from now on, shape (n_unseen, d)."""
         super().set_unseen(centers)
