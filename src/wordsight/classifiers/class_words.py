@@ -69,11 +69,17 @@ class ClassWords:
         return np.concatenate([self.seen_vectors, self.unseen_vectors])
 
     def with_classes(
-        self, names: Iterable[str] | Mapping[str, Any], *, on_missing: OnMissing
+        self, names: Iterable[str] | Mapping[str, Any] | WordVectors, *, on_missing: OnMissing
     ) -> Self:
         """Return these classes and more unseen ones."""
         if isinstance(names, str):
             raise InputError(f"the one text {names!r} was given; expected a list: [{names!r}]")
+        if isinstance(names, WordVectors):
+            self._check_source(names)
+            names = dict(zip(names.words, names.vectors, strict=True))
+        elif self.words.is_described and not isinstance(names, Mapping):
+            names = list(names)
+            self._check_described(names)
         added = [str(name) for name in names]
         known = [*map(str, self.seen), *self.unseen.tolist()]
         for place, name in enumerate(added):
@@ -90,6 +96,26 @@ class ClassWords:
             unseen=np.concatenate([self.unseen, np.array(added, dtype=np.str_)]),
             unseen_vectors=np.concatenate([self.unseen_vectors, vectors]),
         )
+
+    def _check_source(self, table: WordVectors) -> None:
+        """Refuse vectors of another kind: no distance between the two kinds means anything."""
+        if table.is_described or self.words.is_described:
+            if table.source == self.words.source:
+                return
+            raise InputError(
+                f"the model knows classes by {_kind(self.words)}, and these are {_kind(table)}: "
+                "vectors of two sources lie in two spaces, and no distance between them means "
+                "anything; make them in the way that the model was trained with"
+            )
+
+    def _check_described(self, names: Sequence[str]) -> None:
+        lacking = [str(name) for name in names if str(name) not in set(self.words.words)]
+        if lacking:
+            raise InputError(
+                f"{', '.join(lacking)} is named, and the model knows classes by "
+                f"{_kind(self.words)}: a word's vector would mean nothing there; describe "
+                "each in a sentence (describe, or --also-described FILE)"
+            )
 
     def without_classes(self, names: Iterable[str]) -> Self:
         """Return these classes less some unseen ones."""
@@ -127,6 +153,10 @@ class ClassWords:
                 f"the vector given for {name} is zero, NaN or infinite; expected finite numbers"
             )
         return values
+
+
+def _kind(table: WordVectors) -> str:
+    return table.source if table.is_described else f"words ({table.source})"
 
 
 def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:

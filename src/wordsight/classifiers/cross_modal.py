@@ -351,13 +351,14 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """What names are looked up in."""
         return self._class_words.words
 
-    def add_classes(self, names: Iterable[str] | Mapping[str, Any]) -> Self:
+    def add_classes(self, names: Iterable[str] | Mapping[str, Any] | WordVectors) -> Self:
         """Recognise more classes from now on, without training.
 
         Parameters
         ----------
-        names : iterable of str, or mapping of str to array (d,)
-            Names to be looked up in `words_`, or names with their vectors.
+        names : iterable of str, mapping of str to array (d,), or WordVectors
+            Names to be looked up in `words_`, or names with their vectors. A table is to be of the
+            source that the model was trained with, such as `describe` makes by one encoder.
 
         Returns
         -------
@@ -368,7 +369,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         ------
         InputError
             A class that is there already, a name without a vector, a vector of another dimension
-            than the model's. The model is then as it was.
+            than the model's, words beside descriptions. The model is then as it was.
         """
         check_is_fitted(self, "seen_classifier_")
         return self._set_classes(self._class_words.with_classes(names, on_missing=self.on_missing))

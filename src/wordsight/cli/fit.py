@@ -16,7 +16,9 @@ from wordsight.cli.options import (
     OnBroken,
     Overwrite,
     Quiet,
+    TextModel,
     WordsFile,
+    described,
 )
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError
@@ -24,6 +26,7 @@ from wordsight.storage import check_writable, refuse_existing
 
 if TYPE_CHECKING:
     from wordsight.training import Settings, TrainingPlan
+    from wordsight.words.vectors import WordVectors
 
 __all__ = ["fit"]
 
@@ -35,6 +38,14 @@ def fit(
     data: DataPath,
     out: Annotated[Path, typer.Option(help="The model directory to make.")],
     words: WordsFile = None,
+    describe: Annotated[
+        Path | None,
+        typer.Option(
+            help="Know classes by what this YAML or JSON file says of them, not by their names; "
+            "needs --text-model."
+        ),
+    ] = None,
+    text_model: TextModel = None,
     unseen: Annotated[
         list[str] | None,
         typer.Option(
@@ -158,10 +169,11 @@ def fit(
         random_state=random_state,
         device=device,
     )
+    table = words if describe is None else _described(describe, text_model, words, cache)
     with console.progress():
         plan = prepare(
             data,
-            words,
+            table,
             unseen=listed(unseen),
             split=split,
             on_missing=on_missing,
@@ -176,6 +188,14 @@ def fit(
     save_model(model, out, about=model.about_, overwrite=overwrite)
     console.print_line(str(out))
     _say_done(out, data, float(model.about_["seconds"]))
+
+
+def _described(
+    descriptions: Path, text_model: Path | None, words: Path | None, cache: Path | None
+) -> "WordVectors":
+    if words is not None:
+        raise InputError("--words and --describe were given; classes are known by one of them")
+    return described(descriptions, text_model, "--describe", cache)
 
 
 def _alpha(text: str) -> float | Literal["auto"]:

@@ -1,11 +1,15 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from wordsight.cli import console
+from wordsight.exceptions import InputError
+
+if TYPE_CHECKING:
+    from wordsight.words.vectors import WordVectors
 
 __all__ = [
     "DataPath",
@@ -16,7 +20,9 @@ __all__ = [
     "OnBroken",
     "Overwrite",
     "Quiet",
+    "TextModel",
     "WordsFile",
+    "described",
     "names",
 ]
 
@@ -47,6 +53,13 @@ WordsFile = Annotated[
     typer.Option(
         help="Word vectors: word2vec, GloVe, fastText .vec (plain or .gz) or .safetensors.",
         show_default="the vocabulary in the package",
+    ),
+]
+TextModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder of a sentence-transformers model on this machine, which turns "
+        "descriptions into vectors (pip install 'wordsight[text]')."
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="A model directory, made by: wordsight fit.")]
@@ -80,3 +93,19 @@ CachePrecision = Annotated[
 def names(given: list[str] | None) -> list[str]:
     """Split comma lists, which may also be given several times; spaces within a name stay."""
     return [part.strip() for text in given or [] for part in text.split(",")]
+
+
+def described(
+    descriptions: Path, text_model: Path | None, option: str, cache: Path | None = None
+) -> "WordVectors":
+    """Return the vectors of the classes that a file describes."""
+    if text_model is None:
+        raise InputError(
+            f"{option} needs --text-model: the folder of a sentence-transformers model on this "
+            "machine"
+        )
+    from wordsight.words.descriptions import describe, read_descriptions  # noqa: PLC0415 - scipy
+    from wordsight.words.text_encoder import SentenceEncoder  # noqa: PLC0415
+
+    texts = read_descriptions(descriptions)
+    return describe(texts, SentenceEncoder(text_model, cache=cache))

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Device, ModelPath, Overwrite, Quiet
+from wordsight.cli.options import (
+    Debug,
+    Device,
+    ModelPath,
+    Overwrite,
+    Quiet,
+    TextModel,
+    described,
+)
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError, WordsightError
 from wordsight.storage import check_writable, refuse_existing
@@ -36,6 +44,14 @@ def predict(
         list[str] | None,
         typer.Option(help="More classes to recognise by name alone, separated by commas."),
     ] = None,
+    also_described: Annotated[
+        Path | None,
+        typer.Option(
+            help="More classes, as this YAML or JSON file describes them, for a model that was "
+            "trained with --describe; needs --text-model."
+        ),
+    ] = None,
+    text_model: TextModel = None,
     among: Annotated[
         list[str] | None,
         typer.Option(help="Choose among these classes alone, separated by commas."),
@@ -77,6 +93,8 @@ def predict(
         prediction_files.check_ending(out)
     loaded = persistence.load_model(model, words=words, device=device)
     _adapt(loaded, listed(also), gate)
+    if also_described is not None:
+        loaded.add_classes(described(also_described, text_model, "--also-described"))
     chosen = listed(among) if among else None
     datasets = prediction.open_inputs(inputs)
     with console.progress():

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.exceptions import DataError, InputError, WordsightError
-from wordsight.words.vectors import WordVectors
+from wordsight.words.vectors import DESCRIBED, WordVectors
 
-__all__ = ["DESCRIBED", "Descriptions", "Encoder", "describe", "read_descriptions"]
+__all__ = ["Descriptions", "Encoder", "describe", "read_descriptions"]
 
 Descriptions = Mapping[str, str | Sequence[str]]
 """One text, or several, for each class."""
-
-DESCRIBED = "descriptions by "
-"""What the source of a table of described classes begins with; the encoder's name follows."""
 
 _KEY = "description"
 _LONGEST = 10_000_000

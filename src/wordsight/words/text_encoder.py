@@ -126,6 +126,10 @@ def _load(folder: Path, device: str | None) -> Any:
         raise WordsightError(
             "describing classes needs sentence-transformers: pip install 'wordsight[text]'"
         ) from error
+    from transformers.utils import logging  # noqa: PLC0415 - comes with it
+
+    quiet: Any = logging
+    quiet.disable_progress_bar()  # loading takes a second, and has no place in logs
     try:
         return SentenceTransformer(
             str(folder),

@@ -16,7 +16,10 @@ from wordsight.words.similarity import nearest_rows, row_lengths
 from wordsight.words.spelling import canonical, lookup_order, name_parts, near_spellings
 from wordsight.words.vocabulary import DEFAULT_VOCABULARY
 
-__all__ = ["WordVectors"]
+__all__ = ["DESCRIBED", "WordVectors"]
+
+DESCRIBED = "descriptions by "
+"""What the source of a table of described classes begins with; the encoder's name follows."""
 
 
 class WordVectors:
@@ -156,6 +159,11 @@ class WordVectors:
             The file cannot be written.
         """
         write_table(path, self._words, self._vectors, format=format, source=self._source)
+
+    @property
+    def is_described(self) -> bool:
+        """Whether these are vectors of descriptions, which mean nothing beside those of words."""
+        return self._source.startswith(DESCRIBED)
 
     @property
     def words(self) -> tuple[str, ...]:
