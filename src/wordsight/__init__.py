@@ -13,23 +13,37 @@ if TYPE_CHECKING:
     from wordsight.classifiers.softmax import SoftmaxClassifier
     from wordsight.classifiers.word_gaussian import WordGaussians
     from wordsight.data.open import open_dataset
+    from wordsight.features.encoded import EncodedFeatures
     from wordsight.features.patch_features import PatchFeatures
     from wordsight.mapping.linear import LinearMap
     from wordsight.mapping.two_layer import TwoLayerMap
+    from wordsight.novelty.combined import CombinedNovelty
+    from wordsight.novelty.confidence import SoftmaxNovelty
+    from wordsight.novelty.conformal import ConformalNovelty
     from wordsight.novelty.gaussian import GaussianNovelty
     from wordsight.novelty.loop import LocalOutlierProbability
+    from wordsight.novelty.mahalanobis import MahalanobisNovelty
+    from wordsight.novelty.neighbour_distance import NeighbourDistance
+    from wordsight.novelty.stacking import StackingNovelty
     from wordsight.persistence import load_model, save_model
     from wordsight.words.vectors import WordVectors
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CombinedNovelty",
+    "ConformalNovelty",
     "CrossModalClassifier",
+    "EncodedFeatures",
     "GaussianNovelty",
     "LinearMap",
     "LocalOutlierProbability",
+    "MahalanobisNovelty",
+    "NeighbourDistance",
     "PatchFeatures",
     "SoftmaxClassifier",
+    "SoftmaxNovelty",
+    "StackingNovelty",
     "TwoLayerMap",
     "WordGaussians",
     "WordVectors",
@@ -40,12 +54,19 @@ __all__ = [
 ]
 
 _HOME = {
+    "CombinedNovelty": "wordsight.novelty.combined",
+    "ConformalNovelty": "wordsight.novelty.conformal",
     "CrossModalClassifier": "wordsight.classifiers.cross_modal",
+    "EncodedFeatures": "wordsight.features.encoded",
     "GaussianNovelty": "wordsight.novelty.gaussian",
     "LinearMap": "wordsight.mapping.linear",
     "LocalOutlierProbability": "wordsight.novelty.loop",
+    "MahalanobisNovelty": "wordsight.novelty.mahalanobis",
+    "NeighbourDistance": "wordsight.novelty.neighbour_distance",
     "PatchFeatures": "wordsight.features.patch_features",
     "SoftmaxClassifier": "wordsight.classifiers.softmax",
+    "SoftmaxNovelty": "wordsight.novelty.confidence",
+    "StackingNovelty": "wordsight.novelty.stacking",
     "TwoLayerMap": "wordsight.mapping.two_layer",
     "WordGaussians": "wordsight.classifiers.word_gaussian",
     "WordVectors": "wordsight.words.vectors",

@@ -13,17 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordsight.exceptions import InputError
+from wordsight.reliability import Reliability, expected_calibration_error, reliability
 
 __all__ = [
     "Confusion",
+    "Reliability",
     "Scores",
     "SeenUnseenCurve",
     "accuracy",
     "confusion_matrix",
+    "expected_calibration_error",
     "harmonic_mean",
     "macro_accuracy",
     "novelty_auroc",
     "per_class_accuracy",
+    "reliability",
     "scores",
     "seen_unseen_accuracy",
     "seen_unseen_curve",

@@ -98,7 +98,19 @@ def names(given: list[str] | None) -> list[str]:
 def described(
     descriptions: Path, text_model: Path | None, option: str, cache: Path | None = None
 ) -> "WordVectors":
-    """Return the vectors of the classes that a file describes."""
+    """Return the vectors of the classes that a file describes.
+
+    Parameters
+    ----------
+    descriptions : pathlib.Path
+        As `read_descriptions` takes it.
+    text_model : pathlib.Path or None
+        The folder of the text model, which has to be given.
+    option : str
+        The option that named the file, for the error.
+    cache : pathlib.Path, optional
+        Where vectors of texts are kept.
+    """
     if text_model is None:
         raise InputError(
             f"{option} needs --text-model: the folder of a sentence-transformers model on this "
