@@ -61,6 +61,7 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "info",
         "demo",
         "reproduce",
+        "benchmark gzsl",
         "data info",
         "data fetch",
         "words near",
