@@ -28,7 +28,6 @@ from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.novelty.base import NoveltyDetector
-from wordsight.novelty.calibration import threshold_for_rate
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
@@ -420,15 +419,16 @@ def _check_enough(
             "0 and 1"
         )
     # as draw_held_out counts them
-    n_held_out = sum(min(round(fraction * count), count - 1) for count in counts.values())
+    held_out = np.array([min(round(fraction * count), count - 1) for count in counts.values()])
+    n_held_out = int(held_out.sum())
     n_images = sum(counts.values())
     if n_held_out == 0:
         raise InputError(
             f"calibration_fraction={fraction:g} of {n_images} images in {len(counts)} classes "
             "holds out none to set the novelty threshold on; give more images or a larger fraction"
         )
-    threshold_for_rate(np.zeros(n_held_out), settings.false_novel_rate)
     detector = settings._detector()
+    detector.check_enough(held_out, settings.false_novel_rate)
     if isinstance(detector, LocalOutlierProbability | NeighbourDistance):
         n_rest = n_images - n_held_out
         if n_rest <= detector.n_neighbors:

@@ -1,18 +1,21 @@
 """``wordsight fit``: what it says, what it leaves out, what the model then is."""
 
+import inspect
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from cli.runs import SEEN, SMALL, UNSEEN, Runner, check_failed, contents
 from wordsight import CrossModalClassifier, PatchFeatures, load_model, open_dataset
+from wordsight.cli.fit import fit
 from wordsight.data.scenes import make_scenes
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.training import DETECTORS, NoveltyKind
 
 
 def config_of(model: Path) -> dict[str, Any]:
@@ -92,10 +95,23 @@ def test_the_model_is_that_of_the_python_names(scenes: Path, tmp_path: Path, run
     )
 
 
+def test_every_detector_of_the_settings_can_be_asked_for() -> None:
+    annotation = inspect.signature(fit).parameters["novelty"].annotation
+    offered = get_args(get_args(annotation)[0])
+    assert offered == tuple(DETECTORS) == get_args(NoveltyKind)
+
+
 @pytest.mark.parametrize(
     ("options", "where", "kind"),
     [
         (("--novelty", "loop"), ("parts", "novelty", "kind"), "LocalOutlierProbability"),
+        (("--novelty", "stacking"), ("parts", "novelty", "kind"), "StackingNovelty"),
+        (("--novelty", "energy"), ("parts", "novelty", "kind"), "SoftmaxNovelty"),
+        (
+            ("--novelty", "conformal-per-class", "--false-novel-rate", "0.4"),
+            ("parts", "novelty", "params", "per_class"),
+            True,
+        ),
         (("--novelty", "gaussian"), ("parts", "novelty", "params", "rule"), "mixture"),
         (("--map", "two-layer"), ("parts", "mapping", "kind"), "TwoLayerMap"),
         (

@@ -1,10 +1,14 @@
 """The conformal gate: p-values, and the guarantee they come with."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.exceptions import InputError
+from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.conformal import ConformalNovelty, p_values
 from wordsight.novelty.gaussian import GaussianNovelty
@@ -82,6 +86,26 @@ def test_the_sign_and_the_probability_are_those_of_every_detector() -> None:
     np.testing.assert_array_equal(score < 0, proba > 0.5)
     assert np.all(np.diff(proba[np.argsort(p)]) <= 0.0)
     assert gate.score_samples([[1e6, 1e6]]) == 1 / 100
+
+
+def test_too_few_images_of_a_class_are_refused_before_any_work() -> None:
+    words = {"common": [0.0, 1.0], "rare": [4.0, 0.0]}
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = np.repeat(["common", "rare"], [50, 10])
+
+    class Slow(LinearMap):
+        def fit_held_out(self, X: Any, Y: Any, held_out: Any) -> Any:
+            pytest.fail("the map was learned")
+
+    model = CrossModalClassifier(
+        words,
+        mapping=Slow(),
+        novelty=ConformalNovelty(per_class=True),
+        calibration_fraction=0.2,
+        random_state=0,
+    )
+    with pytest.raises(InputError, match=r"too small for 2 held-out .* 1/3 "):
+        model.fit(X, y)
 
 
 def test_refusals() -> None:

@@ -24,7 +24,6 @@ from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
-from wordsight.novelty.calibration import threshold_for_rate
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.rows import StoredRows, by_blocks
 from wordsight.validation import checked_labels, validated
@@ -221,7 +220,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 f"(calibration_fraction={self.calibration_fraction:g}, and an image of each class "
                 "stays in training); give more images or a larger calibration_fraction"
             )
-        threshold_for_rate(np.zeros(int(held_out.sum())), self.false_novel_rate)
+        detector = GaussianNovelty() if self.novelty is None else self.novelty
+        detector.check_enough(np.bincount(codes[held_out]), self.false_novel_rate)
         return held_out
 
     def _learn_features(self, X: Any, labels: NDArray[Any], cache: FeatureCache | None) -> Any:

@@ -136,6 +136,17 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         scores = self.score_samples(S)
         return scores - self.offset_, self._proba(scores)
 
+    def check_enough(self, counts: NDArray[np.int64], false_novel_rate: float) -> None:
+        """Raise `InputError` where held-out images are too few to calibrate on, before any work.
+
+        Parameters
+        ----------
+        counts : ndarray of int, shape (n_classes,)
+            Held-out images of each class.
+        false_novel_rate : float
+        """
+        threshold_for_rate(np.zeros(int(counts.sum())), false_novel_rate)
+
     def set_threshold(self, score: float) -> Self:
         """Put the threshold `offset_` at a score; what scores strictly below it is novel."""
         check_is_fitted(self)

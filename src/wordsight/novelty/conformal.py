@@ -118,6 +118,12 @@ class ConformalNovelty(NoveltyDetector):
         self._keep(self.detector_.score_samples(points), labels)
         self._set_rate(self.false_novel_rate)
 
+    def check_enough(self, counts: NDArray[np.int64], false_novel_rate: float) -> None:
+        """Raise `InputError` where held-out images are too few; see `NoveltyDetector`."""
+        super().check_enough(counts, false_novel_rate)
+        if self.per_class:
+            checked_rank(int(counts[counts > 0].min()), false_novel_rate)
+
     def calibrate(
         self,
         S: ArrayLike,
