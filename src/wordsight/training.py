@@ -28,6 +28,7 @@ from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.novelty.base import NoveltyDetector
+from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
@@ -56,6 +57,7 @@ NoveltyKind = Literal[
     "energy",
     "conformal",
     "conformal-per-class",
+    "combined",
 ]
 """Names of novelty detectors."""
 
@@ -71,6 +73,7 @@ DETECTORS: dict[NoveltyKind, Callable[[], NoveltyDetector]] = {
     "energy": SoftmaxNovelty,
     "conformal": ConformalNovelty,
     "conformal-per-class": lambda: ConformalNovelty(per_class=True),
+    "combined": CombinedNovelty,
 }
 
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from wordsight.classifiers.class_words import ClassWords, check_classes
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.classifiers.trials import check_classes_suffice, hold_out_classes
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
@@ -24,6 +25,7 @@ from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
+from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.rows import StoredRows, by_blocks
 from wordsight.validation import checked_labels, validated
@@ -221,6 +223,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 "stays in training); give more images or a larger calibration_fraction"
             )
         detector = GaussianNovelty() if self.novelty is None else self.novelty
+        if isinstance(detector, CombinedNovelty):
+            check_classes_suffice(len(np.unique(codes)))
         detector.check_enough(np.bincount(codes[held_out]), self.false_novel_rate)
         return held_out
 
@@ -274,6 +278,11 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
         # The threshold: from images of seen classes that neither map nor detector has met.
         self.novelty_.fit(rest, labels[~held_out], centers=centers)
+        if isinstance(self.novelty_, CombinedNovelty):
+            draw = check_random_state(self.random_state)
+            self.novelty_.learn_weights(
+                hold_out_classes(self.mapping_, X, codes, W, held_out, draw)
+            )
         self._calibrate(self._gate_points(X_held_out, found.held_out), labels[held_out])
         self.n_calibration_ = int(held_out.sum())
 

@@ -107,6 +107,7 @@ def fit(
             "energy",
             "conformal",
             "conformal-per-class",
+            "combined",
         ],
         typer.Option(help="The novelty detector."),
     ] = "gaussian",

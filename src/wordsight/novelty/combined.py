@@ -31,7 +31,7 @@ class Trial:
         Mapped images of the classes kept, that it was not trained on.
     novel : ndarray, shape (q, d)
         Mapped images of the classes held out.
-    centers : dict of str to ndarray
+    centers : dict of label to ndarray
         Word vectors of the classes kept.
     unseen_centers : ndarray, shape (n_pseudo, d)
         Those of the classes held out.
@@ -41,7 +41,7 @@ class Trial:
     rest_labels: NDArray[Any]
     held_out: NDArray[np.float64]
     novel: NDArray[np.float64]
-    centers: dict[str, NDArray[np.float64]]
+    centers: dict[Any, NDArray[np.float64]]
     unseen_centers: NDArray[np.float64]
 
 
@@ -52,7 +52,7 @@ class CombinedNovelty(NoveltyDetector):
     that nothing was fitted on; a logistic regression on these numbers gives the probability. Its
     weights come from trials (`learn_weights`) in which seen classes were held out, from the map on,
     as if they were unseen: no image of a truly unseen class is needed. Before that, all weights are
-    the same.
+    the same. `CrossModalClassifier` holds out up to ten seen classes in turn, and learns them.
 
     The score is minus the log odds of being novel, seen and unseen counted alike; the threshold is
     `offset_`, as everywhere, and `novelty_proba` does not depend on it.
@@ -106,6 +106,12 @@ class CombinedNovelty(NoveltyDetector):
             return [StackingNovelty("cosine"), StackingNovelty("euclidean"), GaussianNovelty()]
         if not len(self.detectors):
             raise InputError("no detector was given; give at least one to weigh")
+        for each in self.detectors:
+            if each.sees != "mapped":
+                raise InputError(
+                    f"{type(each).__name__} looks at {each.sees}, and a combined gate at mapped "
+                    "points; give detectors that look at these"
+                )
         return [clone(each) for each in self.detectors]
 
     def _fit(
