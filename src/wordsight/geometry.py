@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["cosine", "directions", "sq_dist"]
+from wordsight.exceptions import InputError
+
+__all__ = ["check_metric", "cosine", "directions", "similarity", "sq_dist"]
 
 
 def sq_dist(S: NDArray[Any], W: NDArray[Any]) -> NDArray[np.float64]:
@@ -54,3 +56,26 @@ def directions(vectors: NDArray[Any]) -> NDArray[np.float64]:
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
     unit: NDArray[np.float64] = scaled / np.where(length > 0, length, 1.0)
     return unit
+
+
+def check_metric(metric: str) -> None:
+    """Raise `InputError` for a metric that is neither cosine nor Euclidean."""
+    if metric not in ("cosine", "euclidean"):
+        raise InputError(f"metric={metric!r} is unknown; choose 'cosine' or 'euclidean'")
+
+
+def similarity(S: NDArray[Any], W: NDArray[Any], metric: str) -> NDArray[np.float64]:
+    """Return the cosine, or minus the Euclidean distance, of each point and each word vector.
+
+    Parameters
+    ----------
+    S : ndarray, shape (n, d)
+    W : ndarray, shape (C, d)
+    metric : {"cosine", "euclidean"}
+
+    Returns
+    -------
+    ndarray of float64, shape (n, C)
+        High where they are near.
+    """
+    return cosine(S, W) if metric == "cosine" else -np.sqrt(sq_dist(S, W))

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from wordsight.baselines.base import ZeroShotPeer
-from wordsight.exceptions import InputError
-from wordsight.geometry import cosine, sq_dist
+from wordsight.geometry import check_metric, similarity
 from wordsight.mapping.linear import LinearMap
 from wordsight.words.vectors import WordVectors
 
@@ -69,9 +68,7 @@ class NearestWord(ZeroShotPeer):
         self.mapping_.fit(X, W[codes].astype(X.dtype))
 
     def _scores(self, X: NDArray[Any], W: NDArray[np.float64]) -> NDArray[np.float64]:
-        S = self.mapping_.predict(X)
-        return cosine(S, W) if self.metric == "cosine" else -np.sqrt(sq_dist(S, W))
+        return similarity(self.mapping_.predict(X), W, self.metric)
 
     def _check_parameters(self) -> None:
-        if self.metric not in ("cosine", "euclidean"):
-            raise InputError(f"metric={self.metric!r} is unknown; choose 'cosine' or 'euclidean'")
+        check_metric(self.metric)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from wordsight.classifiers.class_words import ClassWords, check_classes
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.softmax import SoftmaxClassifier
-from wordsight.classifiers.trials import check_classes_suffice, hold_out_classes
+from wordsight.classifiers.trials import hold_out_classes
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
@@ -223,9 +223,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 "stays in training); give more images or a larger calibration_fraction"
             )
         detector = GaussianNovelty() if self.novelty is None else self.novelty
-        if isinstance(detector, CombinedNovelty):
-            check_classes_suffice(len(np.unique(codes)))
-        detector.check_enough(np.bincount(codes[held_out]), self.false_novel_rate)
+        counts = np.bincount(codes[held_out], minlength=int(codes.max()) + 1)
+        detector.check_enough(counts, self.false_novel_rate)
         return held_out
 
     def _learn_features(self, X: Any, labels: NDArray[Any], cache: FeatureCache | None) -> Any:

@@ -9,28 +9,18 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from wordsight.compute import RidgeFactor, partial
-from wordsight.exceptions import InputError
 from wordsight.few_rows import are_few
 from wordsight.mapping.base import SemanticMap
 from wordsight.mapping.left_out import ClassScorer, ridge_leaving_out
 from wordsight.mapping.linear import LinearMap
-from wordsight.novelty.combined import Trial
+from wordsight.novelty.combined import Trial, check_classes_suffice
 from wordsight.progress import report
 from wordsight.rows import StoredRows, by_blocks, column_mean
 
-__all__ = ["check_classes_suffice", "hold_out_classes"]
+__all__ = ["hold_out_classes"]
 
 N_TRIALS = 10
 """Classes held out at most, one at a time: each is a map of its own."""
-
-
-def check_classes_suffice(n_classes: int) -> None:
-    """Raise `InputError` where holding out a class leaves nothing to tell it from."""
-    if n_classes < 3:
-        raise InputError(
-            f"a gate that weighs others learns by holding out seen classes, and {n_classes} are "
-            "too few; give images of at least three classes, or choose another gate"
-        )
 
 
 def hold_out_classes(

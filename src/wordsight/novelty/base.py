@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from wordsight.exceptions import InputError
 from wordsight.novelty.calibration import check_rate, threshold_for_rate
 
-__all__ = ["Centers", "LogisticNovelty", "NoveltyDetector", "Sees", "centers_of", "check_labels"]
+__all__ = ["Centers", "LogisticNovelty", "NoveltyDetector", "Sees", "check_labels", "classes_of"]
 
 Sees = Literal["mapped", "features", "logits"]
 """What a detector looks at: mapped points S, image features X, or what the softmax over seen
@@ -25,6 +25,8 @@ classes takes the exponential of."""
 
 Centers = Mapping[str, ArrayLike] | ArrayLike
 """Word vectors of the seen classes: by name, or in the order of the sorted labels."""
+
+_ONE_CLASS = "seen"
 
 # coordinates above this have squared distances that overflow a double, and no ordering
 _LARGEST_COORDINATE = 1e140
@@ -282,7 +284,7 @@ def check_labels(y: ArrayLike, n_points: int) -> NDArray[Any]:
     return labels
 
 
-def centers_of(classes: NDArray[Any], centers: Centers, dimension: int) -> NDArray[np.float64]:
+def _centers_of(classes: NDArray[Any], centers: Centers, dimension: int) -> NDArray[np.float64]:
     """Put the given word vectors in the order of `classes`, (n_classes, d), or refuse them."""
     names = classes.tolist()
     rows: Any = centers
@@ -308,3 +310,25 @@ def centers_of(classes: NDArray[Any], centers: Centers, dimension: int) -> NDArr
     if not np.isfinite(table).all():
         raise InputError("centers hold NaN or infinity; give finite word vectors")
     return table
+
+
+def classes_of(
+    points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
+) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.float64]]:
+    """Return the classes of points, sorted; the class of each point; and the classes' centers.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+    labels : ndarray of shape (n,) or None
+        None makes all points one class.
+    centers : mapping or array-like or None
+        Their word vectors; None takes their mean points.
+    """
+    if labels is None:
+        labels = np.full(len(points), _ONE_CLASS)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if centers is not None:
+        return classes, codes, _centers_of(classes, centers, points.shape[1])
+    means = [points[codes == c].mean(axis=0) for c in range(len(classes))]
+    return classes, codes, np.stack(means)

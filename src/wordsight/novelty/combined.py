@@ -16,7 +16,16 @@ from wordsight.novelty.base import Centers, NoveltyDetector
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.stacking import StackingNovelty
 
-__all__ = ["CombinedNovelty", "Trial"]
+__all__ = ["CombinedNovelty", "Trial", "check_classes_suffice"]
+
+
+def check_classes_suffice(n_classes: int) -> None:
+    """Raise `InputError` where holding out a class leaves nothing to tell it from."""
+    if n_classes < 3:
+        raise InputError(
+            f"a gate that weighs others learns by holding out seen classes, and {n_classes} are "
+            "too few; give images of at least three classes, or choose another gate"
+        )
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,11 @@ class CombinedNovelty(NoveltyDetector):
         self.means_ = raw.mean(axis=0)
         spread = raw.std(axis=0)
         self.scales_ = np.where(spread > 0, spread, 1.0)
+
+    def check_enough(self, counts: NDArray[np.int64], false_novel_rate: float) -> None:
+        """Raise `InputError` where classes or held-out images are too few."""
+        check_classes_suffice(len(counts))
+        super().check_enough(counts, false_novel_rate)
 
     def learn_weights(self, trials: Sequence[Trial]) -> Self:
         """Learn how to weigh the detectors from classes held out as if they were unseen.

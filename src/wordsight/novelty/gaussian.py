@@ -8,7 +8,7 @@ from scipy.special import expit, logsumexp
 
 from wordsight.exceptions import InputError
 from wordsight.geometry import sq_dist
-from wordsight.novelty.base import Centers, NoveltyDetector, centers_of
+from wordsight.novelty.base import Centers, NoveltyDetector, classes_of
 from wordsight.novelty.calibration import check_rate
 
 __all__ = ["GaussianNovelty", "log_density", "mixture_log_density"]
@@ -20,8 +20,6 @@ _RULES = ("mixture", "per_class")
 _SMALLEST_VARIANCE_FRACTION = 1e-6
 # ... and where no class has any spread, so that there is no scale to take a fraction of
 _SMALLEST_VARIANCE = 1e-12
-
-_ONE_CLASS = "seen"
 
 
 def log_density(S: ArrayLike, centers: ArrayLike, variances: ArrayLike) -> NDArray[np.float64]:
@@ -150,15 +148,8 @@ class GaussianNovelty(NoveltyDetector):
         self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
     ) -> None:
         self._check_parameters()
-        if labels is None:
-            labels = np.full(len(points), _ONE_CLASS)
-        self.classes_, y = np.unique(labels, return_inverse=True)
+        self.classes_, y, self.centers_ = classes_of(points, labels, centers)
         counts = np.bincount(y)
-        self.centers_ = (
-            np.stack([points[y == c].mean(axis=0) for c in range(len(counts))])
-            if centers is None
-            else centers_of(self.classes_, centers, points.shape[1])
-        )
         self.variances_ = _variances(points, y, self.centers_)
         self.priors_ = counts / len(points)  # P(y) of Eq. 3's marginal
         if self.rule == "mixture":

@@ -9,7 +9,7 @@ from scipy.special import erf
 
 from wordsight.exceptions import InputError
 from wordsight.novelty.base import Centers, NoveltyDetector
-from wordsight.novelty.neighbours import Neighbourhood
+from wordsight.novelty.neighbours import SearchesTrainingPoints
 
 __all__ = ["LocalOutlierProbability"]
 
@@ -22,7 +22,7 @@ _SMALLEST_PDIST = 1e-100
 _SMALLEST_SPREAD = 1e-12
 
 
-class LocalOutlierProbability(NoveltyDetector):
+class LocalOutlierProbability(SearchesTrainingPoints, NoveltyDetector):
     """LoOP in train and test form: the reference set is the mapped training points.
 
     With C(f) the k training points nearest to f (Euclidean; a training point is not its own
@@ -79,7 +79,6 @@ class LocalOutlierProbability(NoveltyDetector):
     Socher et al., NIPS 2013, with k = 20, λ = 3.
     """
 
-    training_points_: NDArray[np.float64]
     training_pdist_: NDArray[np.float64]
     training_novelty_proba_: NDArray[np.float64]
     spread_: float
@@ -111,26 +110,9 @@ class LocalOutlierProbability(NoveltyDetector):
         self.offset_ = float(np.quantile(-lof, self.false_novel_rate))
 
     def _check_parameters(self, n_points: int) -> None:
-        k = self.n_neighbors
-        if not isinstance(k, numbers.Integral) or k < 1:
-            raise InputError(f"n_neighbors={k!r} was given; give a whole number of 1 or more")
+        self._check_neighbors(n_points)
         if not (isinstance(self.extent, numbers.Real) and 0.0 < self.extent < np.inf):
             raise InputError(f"extent={self.extent!r} was given; give a number above 0, such as 3")
-        if n_points <= k:
-            raise InputError(
-                f"n_neighbors={k} needs at least {k + 1} training points, but n_samples={n_points} "
-                "were given; add images or lower n_neighbors"
-            )
-
-    def _neighbours(
-        self, points: NDArray[np.float64] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Find the k nearest training points, (n, k) distances and rows; None: without itself."""
-        # made by fit, and at its first use where the detector was loaded
-        ready: Neighbourhood | None = getattr(self, "_neighbourhood", None)
-        if ready is None or ready.points is not self.training_points_:
-            ready = self._neighbourhood = Neighbourhood(self.training_points_)
-        return ready.nearest(points, int(self.n_neighbors), stage="comparing neighbours")
 
     def _pdist(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """λ σ(f), with σ the root of the mean squared distance to the neighbours."""

@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf
 
 from wordsight.exceptions import InputError
 from wordsight.geometry import sq_dist
-from wordsight.novelty.base import Centers, LogisticNovelty, Sees
+from wordsight.novelty.base import Centers, LogisticNovelty, Sees, classes_of
 
 MOST_FEATURES = 4096
 """Above this the covariance of features takes minutes and gigabytes."""
@@ -60,9 +60,7 @@ class MahalanobisNovelty(LogisticNovelty):
     def _fit(
         self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
     ) -> None:
-        y = np.zeros(len(points), dtype=int) if labels is None else labels
-        _, codes = np.unique(y, return_inverse=True)
-        self.means_ = np.stack([points[codes == c].mean(axis=0) for c in range(codes.max() + 1)])
+        _, codes, self.means_ = classes_of(points, labels, None)
         within = points - self.means_[codes]
         covariance, self.shrinkage_ = ledoit_wolf(within, assume_centered=True)
         # where no class has any spread, any distance at all is novel

@@ -4,14 +4,17 @@ A product in single precision scores every pair. The error of a score is bounded
 points certainly are no neighbours; these few are measured in double precision, by differences.
 """
 
+import numbers
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from wordsight.compute import blocks, in_order, scratch
+from wordsight.exceptions import InputError
 from wordsight.progress import report
 
-__all__ = ["Neighbourhood"]
+__all__ = ["Neighbourhood", "SearchesTrainingPoints"]
 
 _Points = NDArray[np.float64]
 _Found = tuple[_Points, NDArray[np.intp]]
@@ -165,3 +168,35 @@ class Neighbourhood:
         order = np.argsort(sq_dist, axis=1, kind="stable")[:, :k]
         nearest = np.take_along_axis(sq_dist, order, axis=1)
         return np.sqrt(nearest), np.take_along_axis(table, order, axis=1)
+
+
+class SearchesTrainingPoints:
+    """What detectors have in common that look for the nearest of the training points.
+
+    Attributes
+    ----------
+    n_neighbors : int
+        k.
+    training_points_ : ndarray of shape (n, d)
+    """
+
+    n_neighbors: int
+    training_points_: _Points
+
+    def _check_neighbors(self, n_points: int) -> None:
+        k = self.n_neighbors
+        if not isinstance(k, numbers.Integral) or k < 1:
+            raise InputError(f"n_neighbors={k!r} was given; give a whole number of 1 or more")
+        if n_points <= k:
+            raise InputError(
+                f"n_neighbors={k} needs at least {k + 1} training points, but n_samples={n_points} "
+                "were given; add images or lower n_neighbors"
+            )
+
+    def _neighbours(self, points: _Points | None) -> _Found:
+        """Find the k nearest training points, (n, k) distances and rows; None: without itself."""
+        # made by fit, and at its first use where the detector was loaded
+        ready: Neighbourhood | None = getattr(self, "_neighbourhood", None)
+        if ready is None or ready.points is not self.training_points_:
+            ready = self._neighbourhood = Neighbourhood(self.training_points_)
+        return ready.nearest(points, int(self.n_neighbors), stage="comparing neighbours")

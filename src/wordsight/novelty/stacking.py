@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordsight.exceptions import InputError
-from wordsight.geometry import cosine, sq_dist
-from wordsight.novelty.base import Centers, LogisticNovelty, centers_of
+from wordsight.geometry import check_metric, similarity
+from wordsight.novelty.base import Centers, LogisticNovelty, classes_of
 
 __all__ = ["StackingNovelty"]
-
-_METRICS = ("cosine", "euclidean")
 
 
 class StackingNovelty(LogisticNovelty):
@@ -65,19 +63,12 @@ class StackingNovelty(LogisticNovelty):
         self, points: NDArray[np.float64], labels: NDArray[Any] | None, centers: Centers | None
     ) -> None:
         self._check_parameters()
-        y = np.full(len(points), "seen") if labels is None else labels
-        self.classes_ = np.unique(y)
-        self.centers_ = (
-            np.stack([points[y == name].mean(axis=0) for name in self.classes_])
-            if centers is None
-            else centers_of(self.classes_, centers, points.shape[1])
-        )
+        self.classes_, _, self.centers_ = classes_of(points, labels, centers)
         self.unseen_centers_ = np.empty((0, points.shape[1]))
         self._set_scale(self._score(points))
 
     def _check_parameters(self) -> None:
-        if self.metric not in _METRICS:
-            raise InputError(f"metric={self.metric!r} is unknown; choose 'cosine' or 'euclidean'")
+        check_metric(self.metric)
 
     @property
     def compares_words(self) -> bool:
@@ -107,9 +98,5 @@ class StackingNovelty(LogisticNovelty):
         self, points: NDArray[np.float64], words: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the similarity of each point to the nearest word, (n,)."""
-        nearest: NDArray[np.float64]
-        if self.metric == "cosine":
-            nearest = cosine(points, words).max(axis=1)
-        else:
-            nearest = -np.sqrt(sq_dist(points, words).min(axis=1))
+        nearest: NDArray[np.float64] = similarity(points, words, self.metric).max(axis=1)
         return nearest
