@@ -43,6 +43,12 @@ def test_what_is_not_done_costs_nothing() -> None:
     assert count_operations(**whole, n_passes=15, n_factorisations=0) < full
 
 
+def test_mirror_images_cost_a_second_look_at_each_image() -> None:
+    whole = {**PAPER, "n_features": 12_800, "n_passes": 15, "n_factorisations": 0}
+    more = count_operations(**whole, looks=2) - count_operations(**whole)
+    assert more == pytest.approx(2 * 2 * 40_000 * 27**2 * 108 * 1600)
+
+
 def test_decoding_counts_even_where_products_are_fast() -> None:
     assert measure_speed(1600, seconds=0.01) > 1e8  # of any machine of this century
     tiny = estimate_seconds(

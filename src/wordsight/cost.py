@@ -4,7 +4,8 @@ Nearly all time goes into matrix products, whose operations can be counted befor
 images, m patches an image, p = 108 numbers a patch, K atoms, F features and C classes:
 
 * dictionary: ``2 · n_patches · p · K`` a pass, about 15 passes;
-* features: ``2 · n · m · p · K``, and as much again for threshold and pooling;
+* features: ``2 · n · m · p · K``, and as much again for threshold and pooling; twice that where
+  mirror images are encoded, too;
 * map: ``2 · n · F²`` for the statistics, of which about half is computed; and a factorisation of
   ``F³ / 3``, which runs at half the speed, for each ridge term tried in each fold (about 4 × 4),
   and two in double precision, each at half the speed again;
@@ -44,6 +45,7 @@ def estimate_seconds(
     values_per_atom: int,
     learns_dictionary: bool,
     tries_alpha: bool,
+    looks: int = 1,
     n_hidden: int = 0,
     device: str | None = None,
 ) -> float:
@@ -62,6 +64,8 @@ def estimate_seconds(
     learns_dictionary, tries_alpha : bool
         Whether the dictionary takes passes over its patches, and whether the ridge term is
         searched for.
+    looks : int, default 1
+        How often each image is encoded.
     n_hidden : int, default 0
         Hidden units of the map; 0 for the linear one.
     device : str or None
@@ -80,6 +84,7 @@ def estimate_seconds(
         n_features=4 * values_per_atom * n_atoms,
         n_passes=DICTIONARY_PASSES if learns_dictionary else 0,
         n_factorisations=FACTORISATIONS if tries_alpha else 0,
+        looks=looks,
         n_hidden=n_hidden,
     )
     decoding = 2 * n_images * SECONDS_TO_DECODE * (image_size / 32) ** 2
@@ -96,6 +101,7 @@ def count_operations(
     n_features: int,
     n_passes: int,
     n_factorisations: int,
+    looks: int = 1,
     n_hidden: int = 0,
 ) -> float:
     """Count multiplications and additions, slower ones by the time they take.
@@ -114,6 +120,8 @@ def count_operations(
         Passes over the patches.
     n_factorisations : int
         Cholesky factors of F × F.
+    looks : int, default 1
+        How often each image is encoded.
     n_hidden : int, default 0
         Hidden units of the map; 0 for the linear one.
 
@@ -126,7 +134,7 @@ def count_operations(
     per_image = max(image_size - PATCH_SIZE + 1, 1) ** 2
     F = float(n_features)
     dictionary = 2.0 * n_patches * p * n_atoms * n_passes
-    features = 2 * 2.0 * n_images * per_image * p * n_atoms
+    features = 2 * 2.0 * looks * n_images * per_image * p * n_atoms
     statistics = 2.0 * n_images * F**2 / 2
     factor = 2 * F**3 / 3
     solving = factor * n_factorisations + 2 * 2 * factor

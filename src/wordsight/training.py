@@ -85,7 +85,7 @@ class Settings:
     ----------
     image_size : int
         Height and width that images are brought to.
-    n_atoms, n_patches, dictionary, encoder
+    n_atoms, n_patches, dictionary, encoder, mirror
         Of `PatchFeatures`.
     map : {"linear", "two-layer"}
         `LinearMap` or `TwoLayerMap`.
@@ -110,6 +110,7 @@ class Settings:
     n_patches: int = 400_000
     dictionary: DictionaryKind = "omp1"
     encoder: EncoderKind = "soft_threshold"
+    mirror: bool = False
     map: Literal["linear", "two-layer"] = "linear"
     alpha: float | Literal["auto"] = "auto"
     n_hidden: int = 200
@@ -134,6 +135,7 @@ class Settings:
                 dictionary=self.dictionary,
                 encoder=self.encoder,
                 n_patches=self.n_patches,
+                mirror=self.mirror,
                 image_size=self.image_size,
                 device=self.device,
                 random_state=self.random_state,
@@ -217,6 +219,7 @@ class TrainingPlan:
             n_atoms=self.settings.n_atoms,
             n_patches=self.settings.n_patches,
             values_per_atom=2 if self.settings.encoder == "soft_threshold" else 1,
+            looks=2 if self.settings.mirror else 1,
             learns_dictionary=self.settings.dictionary != "random",
             tries_alpha=self.settings.map == "linear" and self.settings.alpha == "auto",
             n_hidden=self.settings.n_hidden if self.settings.map == "two-layer" else 0,

@@ -414,3 +414,26 @@ def test_what_is_kept_for_the_next_image_follows_what_it_was_made_of() -> None:
     np.testing.assert_array_equal(model.transform(IMAGES[:3]), before)
     model.dictionary_ = model.dictionary_[::-1].copy()
     assert (model.transform(IMAGES[:3]) != before).any()
+
+
+@pytest.mark.parametrize("encoder", ["soft_threshold", "triangle"])
+def test_mirrored_features_are_the_mean_over_an_image_and_its_mirror_image(encoder: Any) -> None:
+    mirrored = IMAGES[:, :, ::-1].copy()
+    plain = small(encoder=encoder).fit(IMAGES)
+    both = small(encoder=encoder, mirror=True).fit(IMAGES)
+
+    def pooled(model: PatchFeatures, images: Any) -> Any:
+        return model.transform(images) * model.scale_ + model.mean_
+
+    expected = (pooled(plain, IMAGES) + pooled(plain, mirrored)) / 2
+    np.testing.assert_allclose(pooled(both, IMAGES), expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(both.transform(mirrored), both.transform(IMAGES), atol=1e-5)
+
+
+def test_mirrored_features_are_kept_apart_from_plain_ones(tmp_path: Path) -> None:
+    plain = np.asarray(small().fit_stored(IMAGES, FeatureCache(tmp_path))[:])
+    both = np.asarray(small(mirror=True).fit_stored(IMAGES, FeatureCache(tmp_path))[:])
+    assert (plain != both).any()
+    np.testing.assert_array_equal(both, small(mirror=True).fit_transform(IMAGES))
+    with pytest.raises(InputError, match="mirror='yes'"):
+        small(mirror="yes").fit(IMAGES)

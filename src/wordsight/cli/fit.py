@@ -78,6 +78,12 @@ def fit(
     encoder: Annotated[
         Literal["soft_threshold", "triangle"], typer.Option(help="How patches are encoded.")
     ] = "soft_threshold",
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            "--mirror", help="Encode mirror images, too, and take the mean: twice the work."
+        ),
+    ] = False,
     map_kind: Annotated[
         Literal["linear", "two-layer"], typer.Option("--map", help="The map into word space.")
     ] = "linear",
@@ -158,6 +164,7 @@ def fit(
         n_patches=patches,
         dictionary=dictionary,
         encoder=encoder,
+        mirror=mirror,
         map=map_kind,
         alpha=_alpha(alpha),
         n_hidden=hidden,
@@ -230,7 +237,8 @@ def _say_plan(plan: "TrainingPlan") -> None:
     console.say(f"  {len(plan.dataset)} images of {settings.image_size} × {settings.image_size}")
     console.say(
         f"  features: {settings.n_atoms} atoms ({settings.dictionary}, {settings.encoder}) from "
-        f"{settings.n_patches} patches; map: {_about_map(settings)}; novelty: {settings.novelty}, "
+        f"{settings.n_patches} patches{', mirrored' if settings.mirror else ''}; map: "
+        f"{_about_map(settings)}; novelty: {settings.novelty}, "
         f"{settings.false_novel_rate:.0%} of seen images; gate: {settings.gate}; seed: "
         f"{settings.random_state}"
     )

@@ -67,6 +67,9 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Pixels between neighbouring patches.
     n_patches : int, default 400,000
         Random patches to learn from.
+    mirror : bool, default False
+        Encode each image and its mirror image, and take the mean: features that do not depend on
+        which way an image faces, for twice the work.
     image_size : int, (int, int) or None, default None
         Height and width of the images; a data set is decoded to it. None takes the size of the
         images given to `fit`, which must all have one.
@@ -118,6 +121,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         patch_size: int = 6,
         stride: int = 1,
         n_patches: int = 400_000,
+        mirror: bool = False,
         image_size: int | tuple[int, int] | None = None,
         contrast_constant: float = 10.0,
         whitening_constant: float = 0.1,
@@ -134,6 +138,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.patch_size = patch_size
         self.stride = stride
         self.n_patches = n_patches
+        self.mirror = mirror
         self.image_size = image_size
         self.contrast_constant = contrast_constant
         self.whitening_constant = whitening_constant
@@ -262,6 +267,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             *(getattr(self, name) for name in _LEARNED_FIRST),
             self.encoder,
             [self.patch_size, self.stride, *map(float, (self.contrast_constant, self.threshold))],
+            *(["mirror"] if self.mirror else []),
         )
 
     def _stored(self, images: Any, found: list[ImageBlock], cache: FeatureCache) -> CachedFeatures:
@@ -449,7 +455,10 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             rows, pixels = batch
             # torch takes no reversed views
             tensor = torch.tensor(np.ascontiguousarray(pixels), device=encoder.filters.device)
-            pooled = encoder.encode(tensor).cpu().numpy()
+            pooled = encoder.encode(tensor)
+            if self.mirror:  # quadrant by quadrant: the left one of each
+                pooled = pooled.add_(encoder.encode(tensor.flip(2))).div_(2)
+            pooled = pooled.cpu().numpy()
             return rows, pooled if finish is None else finish(pooled)
 
         on_gpu = encoder.filters.device.type != "cpu"
@@ -508,6 +517,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             value = getattr(self, name)
             if not (isinstance(value, int | float | np.number) and 0 <= value < np.inf):
                 raise InputError(f"{name}={value!r} was given; expected a number of at least 0")
+        if not isinstance(self.mirror, bool | np.bool_):
+            raise InputError(f"mirror={self.mirror!r} was given; expected True or False")
         size = self._asked_size()
         if size is not None:
             check_patch_fits(size, self.patch_size, self.stride)
