@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
 
-__all__ = ["check_metric", "cosine", "directions", "similarity", "sq_dist"]
+__all__ = ["check_metric", "cosine", "directions", "shares_of", "similarity", "sq_dist"]
 
 
 def sq_dist(S: NDArray[Any], W: NDArray[Any]) -> NDArray[np.float64]:
@@ -79,3 +79,29 @@ def similarity(S: NDArray[Any], W: NDArray[Any], metric: str) -> NDArray[np.floa
         High where they are near.
     """
     return cosine(S, W) if metric == "cosine" else -np.sqrt(sq_dist(S, W))
+
+
+def shares_of(points: NDArray[Any], words: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what mapped points are made of: shares of the seen words that sum to 1.
+
+    The least-squares solution of ``s − w̄ ≈ Σ_c z_c (w_c − w̄)`` with ``Σ_c z_c = 1``, the shortest
+    where there are several. A linear map (Eq. 1) takes an image to ``s = Σ_c z_c w_c`` with z the
+    ridge regression on one-hot classes: these shares are z again, as long as the words do not
+    depend on one another.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+    words : ndarray, shape (C, d)
+        Of the seen classes.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, C)
+    """
+    table = np.asarray(words, dtype=np.float64)
+    origin = table.mean(axis=0)
+    shares: NDArray[np.float64] = (points - origin) @ np.linalg.pinv(table - origin) + 1.0 / len(
+        table
+    )
+    return shares

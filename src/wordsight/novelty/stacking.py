@@ -27,6 +27,9 @@ class StackingNovelty(LogisticNovelty):
     ----------
     metric : {"cosine", "euclidean"}, default "cosine"
         By what words are near.
+    centred : bool, default False
+        Count points and words from the mean of the seen words. Cosines then tell directions apart
+        that all words share otherwise, and no word is near to everything; distances stay.
     false_novel_rate : float, default 0.1
         The fraction of seen images that may be called novel.
 
@@ -46,7 +49,9 @@ class StackingNovelty(LogisticNovelty):
     References
     ----------
     Chao, Changpinyo, Gong, Sha: "An Empirical Study and Analysis of Generalized Zero-Shot Learning
-    for Object Recognition in the Wild", ECCV 2016, Eq. 4.
+    for Object Recognition in the Wild", ECCV 2016, Eq. 4. Hara, Suzuki, Shimbo, Kobayashi, Fukumizu,
+    Radovanović: "Localized Centering: Reducing Hubness in Large-Sample Data", AAAI 2015, for
+    centring.
     """
 
     classes_: NDArray[Any]
@@ -54,9 +59,14 @@ class StackingNovelty(LogisticNovelty):
     unseen_centers_: NDArray[np.float64]
 
     def __init__(
-        self, metric: Literal["cosine", "euclidean"] = "cosine", *, false_novel_rate: float = 0.1
+        self,
+        metric: Literal["cosine", "euclidean"] = "cosine",
+        *,
+        centred: bool = False,
+        false_novel_rate: float = 0.1,
     ) -> None:
         self.metric = metric
+        self.centred = centred
         self.false_novel_rate = false_novel_rate
 
     def _fit(
@@ -98,5 +108,8 @@ class StackingNovelty(LogisticNovelty):
         self, points: NDArray[np.float64], words: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the similarity of each point to the nearest word, (n,)."""
+        if self.centred:
+            origin = self.centers_.mean(axis=0)
+            points, words = points - origin, words - origin
         nearest: NDArray[np.float64] = similarity(points, words, self.metric).max(axis=1)
         return nearest
