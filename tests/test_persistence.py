@@ -20,6 +20,7 @@ from sklearn.linear_model import Ridge
 
 from wordsight import persistence
 from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import DataError, InputError, MissingWordError, WordsightError
 from wordsight.features.patch_features import PatchFeatures
@@ -100,6 +101,11 @@ KINDS: dict[str, Callable[[], CrossModalClassifier]] = {
     "chosen ridge": lambda: fitted(mapping=LinearMap(random_state=0)),
     "two layers": lambda: fitted(mapping=TwoLayerMap(7, max_iter=4, random_state=0)),
     "own variance": lambda: fitted(unseen_classifier=WordGaussians(7.5), gate="probability"),
+    "cosine": lambda: fitted(unseen_classifier=WordDirections(centre=False)),
+    "csls": lambda: fitted(unseen_classifier=WordDirections(correction="csls", n_neighbors=3)),
+    "inverted softmax": lambda: fitted(
+        unseen_classifier=WordDirections(correction="inverted_softmax", temperature=0.3)
+    ),
     "no unseen class": lambda: fitted(unseen=()),
     "integer labels": lambda: fitted(
         words={str(k): np.eye(5)[k] for k in range(5)}, seen=[0, 1, 2], unseen=["4"]
@@ -141,13 +147,25 @@ def test_a_model_of_images(tmp_path: Path) -> None:
         loaded.predict(np.zeros((1, 9, 10, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("kind", ["mixture", "after changes", "own variance", "default vocabulary"])
+@pytest.mark.parametrize(
+    "kind", ["mixture", "after changes", "own variance", "csls", "default vocabulary"]
+)
 def test_classes_can_be_changed_after_loading(kind: str, tmp_path: Path) -> None:
     model = KINDS[kind]()
     loaded = load_model(save_model(model, tmp_path / "model"))
     for each in (model, loaded):
         each.add_classes(["bird", "pickup truck"]).remove_classes(["cat"])
     assert_same(model, loaded)
+
+
+def test_an_unseen_classifier_of_unnamed_kind_is_the_one_there_used_to_be(tmp_path: Path) -> None:
+    model = fitted(unseen_classifier=WordGaussians(7.5))
+    config = save_model(model, tmp_path / "model") / "config.json"
+    entry = json.loads(config.read_text(encoding="utf-8"))
+    assert entry["unseen_classifier"] == {"kind": "WordGaussians", "variance": 7.5}
+    entry["unseen_classifier"] = {"variance": 7.5}
+    config.write_text(json.dumps(entry), encoding="utf-8")
+    assert_same(model, load_model(tmp_path / "model"))
 
 
 def test_the_most_frequent_words_are_kept(tmp_path: Path) -> None:
@@ -566,6 +584,34 @@ def test_two_layers_say_what_they_are_and_must_fit_together(tmp_path: Path) -> N
     (target / "config.json").write_text(text)
     change_tensors(target, lambda t: t.update({"mapping.coef_": np.ones((5, 8))}))
     refused(target, r"coef_ has shape \(5, 8\)")
+
+
+def test_a_reference_for_hubs_that_is_none(tmp_path: Path) -> None:
+    target = save_model(KINDS["csls"](), tmp_path / "model")
+    text = (target / "config.json").read_text(encoding="utf-8")
+    for place, value in (
+        ("correction", "magic"),
+        ("n_neighbors", 1.5),
+        ("temperature", 0),
+        ("centre", "yes"),
+        ("kind", "WordVectors"),
+        ("kind", ["WordGaussians"]),
+    ):
+        config = json.loads(text)
+        put(config, value, "unseen_classifier", place)
+        (target / "config.json").write_text(json.dumps(config))
+        refused(target, "damaged or was changed by hand")
+    (target / "config.json").write_text(text)
+    whole = (target / "model.safetensors").read_bytes()
+    for change, message in (
+        (lambda t: t.pop("reference.points"), "give points="),
+        (lambda t: t.pop("reference.codes"), "reference.codes"),
+        (lambda t: t.update({"reference.codes": t["reference.codes"] + 1}), "not there"),
+        (lambda t: t.update({"reference.points": np.ones((12, 4))}), "has shape"),
+    ):
+        change_tensors(target, change)
+        refused(target, message)
+        (target / "model.safetensors").write_bytes(whole)
 
 
 def test_truncated_files_are_refused(model_dir: Path) -> None:

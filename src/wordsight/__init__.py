@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wordsight import metrics
     from wordsight.classifiers.cross_modal import CrossModalClassifier
     from wordsight.classifiers.softmax import SoftmaxClassifier
+    from wordsight.classifiers.word_directions import WordDirections
     from wordsight.classifiers.word_gaussian import WordGaussians
     from wordsight.data.open import open_dataset
     from wordsight.features.encoded import EncodedFeatures
@@ -45,6 +46,7 @@ __all__ = [
     "SoftmaxNovelty",
     "StackingNovelty",
     "TwoLayerMap",
+    "WordDirections",
     "WordGaussians",
     "WordVectors",
     "load_model",
@@ -68,6 +70,7 @@ _HOME = {
     "SoftmaxNovelty": "wordsight.novelty.confidence",
     "StackingNovelty": "wordsight.novelty.stacking",
     "TwoLayerMap": "wordsight.mapping.two_layer",
+    "WordDirections": "wordsight.classifiers.word_directions",
     "WordGaussians": "wordsight.classifiers.word_gaussian",
     "WordVectors": "wordsight.words.vectors",
     "load_model": "wordsight.persistence",

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
 from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.classifiers.word_directions import WordDirections
+from wordsight.classifiers.word_gaussian import WordGaussians
+from wordsight.exceptions import InputError
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
 from wordsight.mapping.linear import LinearMap
@@ -30,7 +33,9 @@ __all__ = [
     "check_part",
     "finite_number",
     "labels_of",
+    "pack_unseen_classifier",
     "plain",
+    "unpack_unseen_classifier",
     "whole_number",
 ]
 
@@ -227,6 +232,37 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         )
     },
 }
+
+UNSEEN_CLASSIFIERS: dict[str, Callable[..., Any]] = {
+    "WordGaussians": WordGaussians,
+    "WordDirections": WordDirections,
+}
+"""Classifiers of unseen classes: fitted anew as a model is read, so that parameters suffice."""
+
+
+def pack_unseen_classifier(part: Any) -> dict[str, Any] | None:
+    """Return what is stored of a classifier of unseen classes; None where the default is used."""
+    if part is None:
+        return None
+    kind = type(part).__name__
+    if type(part) is not UNSEEN_CLASSIFIERS.get(kind):
+        raise InputError(
+            f"unseen_classifier is a {kind}, which cannot be saved; a saved model's is None or a "
+            f"{' or a '.join(UNSEEN_CLASSIFIERS)}"
+        )
+    params = {name: plain(value) for name, value in part.get_params(deep=False).items()}
+    return {"kind": kind, **params}
+
+
+def unpack_unseen_classifier(entry: Mapping[str, Any] | None) -> Any:
+    """Make the classifier that was stored; before there were several, its kind was not."""
+    if entry is None:
+        return None
+    params = {name: value for name, value in entry.items() if name != "kind"}
+    part = UNSEEN_CLASSIFIERS[entry.get("kind", "WordGaussians")](**params)
+    if isinstance(part, WordDirections):
+        part._check_parameters()
+    return part
 
 
 def check_part(part: Any) -> None:
