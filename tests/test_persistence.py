@@ -26,6 +26,7 @@ from wordsight.exceptions import DataError, InputError, MissingWordError, Wordsi
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
@@ -100,6 +101,21 @@ KINDS: dict[str, Callable[[], CrossModalClassifier]] = {
     "probability gate": lambda: fitted(gate="probability"),
     "chosen ridge": lambda: fitted(mapping=LinearMap(random_state=0)),
     "two layers": lambda: fitted(mapping=TwoLayerMap(7, max_iter=4, random_state=0)),
+    "two layers and words compared": lambda: fitted(
+        mapping=TwoLayerMap(7, max_iter=4, random_state=0), novelty=StackingNovelty()
+    ),
+    "visual": lambda: fitted(mapping=VisualMap(0.1)),
+    "visual with all that looks at words": lambda: fitted(
+        mapping=VisualMap(random_state=0),
+        novelty=CombinedNovelty(),
+        unseen_classifier=WordDirections(correction="csls"),
+    ),
+    "visual and neighbours": lambda: fitted(
+        mapping=VisualMap(0.1), novelty=ConformalNovelty(NeighbourDistance(5))
+    ),
+    "visual and features": lambda: fitted(
+        mapping=VisualMap(0.1), novelty=FeatureMahalanobisNovelty()
+    ),
     "own variance": lambda: fitted(unseen_classifier=WordGaussians(7.5), gate="probability"),
     "cosine": lambda: fitted(unseen_classifier=WordDirections(centre=False)),
     "csls": lambda: fitted(unseen_classifier=WordDirections(correction="csls", n_neighbors=3)),
@@ -148,7 +164,8 @@ def test_a_model_of_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["mixture", "after changes", "own variance", "csls", "default vocabulary"]
+    "kind",
+    ["mixture", "after changes", "own variance", "csls", "visual", "default vocabulary"],
 )
 def test_classes_can_be_changed_after_loading(kind: str, tmp_path: Path) -> None:
     model = KINDS[kind]()
@@ -608,6 +625,22 @@ def test_a_reference_for_hubs_that_is_none(tmp_path: Path) -> None:
         (lambda t: t.pop("reference.codes"), "reference.codes"),
         (lambda t: t.update({"reference.codes": t["reference.codes"] + 1}), "not there"),
         (lambda t: t.update({"reference.points": np.ones((12, 4))}), "has shape"),
+    ):
+        change_tensors(target, change)
+        refused(target, message)
+        (target / "model.safetensors").write_bytes(whole)
+
+
+def test_a_map_of_words_that_does_not_fit(tmp_path: Path) -> None:
+    target = save_model(KINDS["visual"](), tmp_path / "model")
+    assert "- Map: VisualMap, ridge term 0.1." in (target / "README.md").read_text("utf-8")
+    whole = (target / "model.safetensors").read_bytes()
+    for change, message in (
+        (lambda t: t.pop("mapping.word_coef_"), "word_coef_"),
+        (lambda t: t.update({"mapping.word_coef_": np.ones((2, 4))}), "has shape"),
+        (lambda t: t.update({"mapping.word_mean_": np.ones(2)}), "has shape"),
+        (lambda t: t.update({"mapping.coef_": np.ones((3, 6))}), "has shape"),
+        (lambda t: t.update({"novelty.centers_": np.ones((3, 5))}), "has shape"),
     ):
         change_tensors(target, change)
         refused(target, message)

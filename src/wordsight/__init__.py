@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wordsight.features.patch_features import PatchFeatures
     from wordsight.mapping.linear import LinearMap
     from wordsight.mapping.two_layer import TwoLayerMap
+    from wordsight.mapping.visual import VisualMap
     from wordsight.novelty.combined import CombinedNovelty
     from wordsight.novelty.confidence import SoftmaxNovelty
     from wordsight.novelty.conformal import ConformalNovelty
@@ -46,6 +47,7 @@ __all__ = [
     "SoftmaxNovelty",
     "StackingNovelty",
     "TwoLayerMap",
+    "VisualMap",
     "WordDirections",
     "WordGaussians",
     "WordVectors",
@@ -70,6 +72,7 @@ _HOME = {
     "SoftmaxNovelty": "wordsight.novelty.confidence",
     "StackingNovelty": "wordsight.novelty.stacking",
     "TwoLayerMap": "wordsight.mapping.two_layer",
+    "VisualMap": "wordsight.mapping.visual",
     "WordDirections": "wordsight.classifiers.word_directions",
     "WordGaussians": "wordsight.classifiers.word_gaussian",
     "WordVectors": "wordsight.words.vectors",

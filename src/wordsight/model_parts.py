@@ -17,6 +17,7 @@ from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.base import LogisticNovelty
 from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
@@ -29,6 +30,7 @@ from wordsight.novelty.stacking import StackingNovelty
 
 __all__ = [
     "PARTS",
+    "SHARED_SIZES",
     "StoredPart",
     "check_part",
     "finite_number",
@@ -40,6 +42,10 @@ __all__ = [
 ]
 
 _LONGEST_SIDE = 10_000
+
+SHARED_SIZES = "FCudm"
+"""F features, C seen and u unseen classes, d dimensions of the word vectors, m of the points that
+images are mapped to: d but for a map that moves words."""
 
 
 def finite_number(value: Any) -> float:
@@ -94,8 +100,8 @@ def plain(value: Any) -> Any:
 class StoredPart:
     """How a part is stored: its learned arrays with the names of their sizes, and its scalars.
 
-    Sizes of one name must agree over the whole model: F features, d dimensions of the word space,
-    C seen classes; a name of another letter holds within its part.
+    Sizes of one name in `SHARED_SIZES` must agree over the whole model; a name of another letter
+    holds within its part.
 
     Attributes
     ----------
@@ -152,16 +158,26 @@ PARTS: dict[str, dict[str, StoredPart]] = {
     "mapping": {
         "LinearMap": StoredPart(
             LinearMap,
-            {"coef_": ("d", "F"), "intercept_": ("d",)},
+            {"coef_": ("m", "F"), "intercept_": ("m",)},
             {"alpha_": finite_number, "flat_": _flag},
+        ),
+        "VisualMap": StoredPart(
+            VisualMap,
+            {
+                "coef_": ("m", "F"),
+                "intercept_": ("m",),
+                "word_coef_": ("m", "d"),
+                "word_mean_": ("d",),
+            },
+            {"alpha_": finite_number},
         ),
         "TwoLayerMap": StoredPart(
             TwoLayerMap,
             {
                 "coef_hidden_": ("h", "F"),
                 "intercept_hidden_": ("h",),
-                "coef_": ("d", "h"),
-                "intercept_": ("d",),
+                "coef_": ("m", "h"),
+                "intercept_": ("m",),
             },
             {
                 "flat_": _flag,
@@ -175,7 +191,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "GaussianNovelty": StoredPart(
             GaussianNovelty,
             {
-                "centers_": ("C", "d"),
+                "centers_": ("C", "m"),
                 "variances_": ("C",),
                 "priors_": ("C",),
                 "log_thresholds_": ("C",),
@@ -185,18 +201,18 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "LocalOutlierProbability": StoredPart(
             LocalOutlierProbability,
             {
-                "training_points_": ("n", "d"),
+                "training_points_": ("n", "m"),
                 "training_pdist_": ("n",),
                 "training_novelty_proba_": ("n",),
             },
             {"offset_": finite_number, "spread_": finite_number},
         ),
         "StackingNovelty": StoredPart(
-            StackingNovelty, {"centers_": ("C", "d"), "unseen_centers_": ("u", "d")}, _LOGISTIC
+            StackingNovelty, {"centers_": ("C", "m"), "unseen_centers_": ("u", "m")}, _LOGISTIC
         ),
         "MahalanobisNovelty": StoredPart(
             MahalanobisNovelty,
-            {"means_": ("C", "d"), "whitener_": ("d", "d")},
+            {"means_": ("C", "m"), "whitener_": ("m", "m")},
             {**_LOGISTIC, "shrinkage_": finite_number},
         ),
         "FeatureMahalanobisNovelty": StoredPart(
@@ -205,7 +221,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
             {**_LOGISTIC, "shrinkage_": finite_number},
         ),
         "NeighbourDistance": StoredPart(
-            NeighbourDistance, {"training_points_": ("n", "d")}, _LOGISTIC
+            NeighbourDistance, {"training_points_": ("n", "m")}, _LOGISTIC
         ),
         "FeatureNeighbourDistance": StoredPart(
             FeatureNeighbourDistance, {"training_points_": ("n", "F")}, _LOGISTIC

@@ -24,6 +24,7 @@ from wordsight.exceptions import DataError, InputError
 from wordsight.model_card import model_card
 from wordsight.model_parts import (
     PARTS,
+    SHARED_SIZES,
     StoredPart,
     check_part,
     finite_number,
@@ -334,6 +335,8 @@ def _unpack(
 
     seen_vectors = take("words.seen", ("C", "d"))
     unseen_vectors = take("words.unseen", ("u", "d"))
+    if "word_coef_" not in PARTS["mapping"][config["parts"]["mapping"]["kind"]].arrays:
+        sizes["m"] = sizes["d"]  # images are mapped to where the words are
     model = CrossModalClassifier(unseen=tuple(unseen.tolist()), **config["params"])
     model._check_parameters()
     model.unseen_classifier = unpack_unseen_classifier(config.get("unseen_classifier"))
@@ -371,7 +374,7 @@ def _kept(
     name: str, size: str, n_seen: int, take: Callable[[str, tuple[str, ...]], NDArray[Any]]
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return held-out images that a model keeps, and their classes."""
-    points = take(f"{name}.points", (size, "d"))
+    points = take(f"{name}.points", (size, "m"))
     codes = take(f"{name}.codes", (size,)).astype(np.int64)
     if not np.isin(codes, np.arange(n_seen)).all():
         raise ValueError("held-out images are of classes that are not there")
@@ -409,7 +412,8 @@ def _unpack_part(
     for name, shape in stored.arrays.items():
         if name == "log_thresholds_" and part.rule != "per_class":
             continue
-        setattr(part, name, take(f"{place}.{name}", shape))
+        own = [size if size in SHARED_SIZES else f"{size} of {place}" for size in shape]
+        setattr(part, name, take(f"{place}.{name}", tuple(own)))
     for name, read in stored.scalars.items():
         setattr(part, name, read(entry["fitted"][name]))
     members = entry.get("members", [])
@@ -439,7 +443,9 @@ def _n_seen_by(part: Any, take: Callable[[str, tuple[str, ...]], NDArray[Any]]) 
     """Return how many numbers a novelty detector sees of an image."""
     if part.sees == "features":
         return int(take("seen_classifier.coef_", ("C", "F")).shape[1])
-    return int(take("words.seen", ("C", "d")).shape[0 if part.sees == "logits" else 1])
+    if part.sees == "logits":
+        return len(take("words.seen", ("C", "d")))
+    return len(take("mapping.intercept_", ("m",)))
 
 
 def _tupled(value: Any) -> Any:
