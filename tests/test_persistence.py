@@ -20,11 +20,13 @@ from sklearn.linear_model import Ridge
 
 from wordsight import persistence
 from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import DataError, InputError, MissingWordError, WordsightError
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
@@ -99,7 +101,27 @@ KINDS: dict[str, Callable[[], CrossModalClassifier]] = {
     "probability gate": lambda: fitted(gate="probability"),
     "chosen ridge": lambda: fitted(mapping=LinearMap(random_state=0)),
     "two layers": lambda: fitted(mapping=TwoLayerMap(7, max_iter=4, random_state=0)),
+    "two layers and words compared": lambda: fitted(
+        mapping=TwoLayerMap(7, max_iter=4, random_state=0), novelty=StackingNovelty()
+    ),
+    "visual": lambda: fitted(mapping=VisualMap(0.1)),
+    "visual with all that looks at words": lambda: fitted(
+        mapping=VisualMap(random_state=0),
+        novelty=CombinedNovelty(),
+        unseen_classifier=WordDirections(correction="csls"),
+    ),
+    "visual and neighbours": lambda: fitted(
+        mapping=VisualMap(0.1), novelty=ConformalNovelty(NeighbourDistance(5))
+    ),
+    "visual and features": lambda: fitted(
+        mapping=VisualMap(0.1), novelty=FeatureMahalanobisNovelty()
+    ),
     "own variance": lambda: fitted(unseen_classifier=WordGaussians(7.5), gate="probability"),
+    "cosine": lambda: fitted(unseen_classifier=WordDirections(centre=False)),
+    "csls": lambda: fitted(unseen_classifier=WordDirections(correction="csls", n_neighbors=3)),
+    "inverted softmax": lambda: fitted(
+        unseen_classifier=WordDirections(correction="inverted_softmax", temperature=0.3)
+    ),
     "no unseen class": lambda: fitted(unseen=()),
     "integer labels": lambda: fitted(
         words={str(k): np.eye(5)[k] for k in range(5)}, seen=[0, 1, 2], unseen=["4"]
@@ -141,13 +163,26 @@ def test_a_model_of_images(tmp_path: Path) -> None:
         loaded.predict(np.zeros((1, 9, 10, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("kind", ["mixture", "after changes", "own variance", "default vocabulary"])
+@pytest.mark.parametrize(
+    "kind",
+    ["mixture", "after changes", "own variance", "csls", "visual", "default vocabulary"],
+)
 def test_classes_can_be_changed_after_loading(kind: str, tmp_path: Path) -> None:
     model = KINDS[kind]()
     loaded = load_model(save_model(model, tmp_path / "model"))
     for each in (model, loaded):
         each.add_classes(["bird", "pickup truck"]).remove_classes(["cat"])
     assert_same(model, loaded)
+
+
+def test_an_unseen_classifier_of_unnamed_kind_is_the_one_there_used_to_be(tmp_path: Path) -> None:
+    model = fitted(unseen_classifier=WordGaussians(7.5))
+    config = save_model(model, tmp_path / "model") / "config.json"
+    entry = json.loads(config.read_text(encoding="utf-8"))
+    assert entry["unseen_classifier"] == {"kind": "WordGaussians", "variance": 7.5}
+    entry["unseen_classifier"] = {"variance": 7.5}
+    config.write_text(json.dumps(entry), encoding="utf-8")
+    assert_same(model, load_model(tmp_path / "model"))
 
 
 def test_the_most_frequent_words_are_kept(tmp_path: Path) -> None:
@@ -566,6 +601,50 @@ def test_two_layers_say_what_they_are_and_must_fit_together(tmp_path: Path) -> N
     (target / "config.json").write_text(text)
     change_tensors(target, lambda t: t.update({"mapping.coef_": np.ones((5, 8))}))
     refused(target, r"coef_ has shape \(5, 8\)")
+
+
+def test_a_reference_for_hubs_that_is_none(tmp_path: Path) -> None:
+    target = save_model(KINDS["csls"](), tmp_path / "model")
+    text = (target / "config.json").read_text(encoding="utf-8")
+    for place, value in (
+        ("correction", "magic"),
+        ("n_neighbors", 1.5),
+        ("temperature", 0),
+        ("centre", "yes"),
+        ("kind", "WordVectors"),
+        ("kind", ["WordGaussians"]),
+    ):
+        config = json.loads(text)
+        put(config, value, "unseen_classifier", place)
+        (target / "config.json").write_text(json.dumps(config))
+        refused(target, "damaged or was changed by hand")
+    (target / "config.json").write_text(text)
+    whole = (target / "model.safetensors").read_bytes()
+    for change, message in (
+        (lambda t: t.pop("reference.points"), "give points="),
+        (lambda t: t.pop("reference.codes"), "reference.codes"),
+        (lambda t: t.update({"reference.codes": t["reference.codes"] + 1}), "not there"),
+        (lambda t: t.update({"reference.points": np.ones((12, 4))}), "has shape"),
+    ):
+        change_tensors(target, change)
+        refused(target, message)
+        (target / "model.safetensors").write_bytes(whole)
+
+
+def test_a_map_of_words_that_does_not_fit(tmp_path: Path) -> None:
+    target = save_model(KINDS["visual"](), tmp_path / "model")
+    assert "- Map: VisualMap, ridge term 0.1." in (target / "README.md").read_text("utf-8")
+    whole = (target / "model.safetensors").read_bytes()
+    for change, message in (
+        (lambda t: t.pop("mapping.word_coef_"), "word_coef_"),
+        (lambda t: t.update({"mapping.word_coef_": np.ones((2, 4))}), "has shape"),
+        (lambda t: t.update({"mapping.word_mean_": np.ones(2)}), "has shape"),
+        (lambda t: t.update({"mapping.coef_": np.ones((3, 6))}), "has shape"),
+        (lambda t: t.update({"novelty.centers_": np.ones((3, 5))}), "has shape"),
+    ):
+        change_tensors(target, change)
+        refused(target, message)
+        (target / "model.safetensors").write_bytes(whole)
 
 
 def test_truncated_files_are_refused(model_dir: Path) -> None:

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from wordsight import metrics
     from wordsight.classifiers.cross_modal import CrossModalClassifier
     from wordsight.classifiers.softmax import SoftmaxClassifier
+    from wordsight.classifiers.word_directions import WordDirections
     from wordsight.classifiers.word_gaussian import WordGaussians
     from wordsight.data.open import open_dataset
     from wordsight.features.encoded import EncodedFeatures
     from wordsight.features.patch_features import PatchFeatures
     from wordsight.mapping.linear import LinearMap
     from wordsight.mapping.two_layer import TwoLayerMap
+    from wordsight.mapping.visual import VisualMap
     from wordsight.novelty.combined import CombinedNovelty
     from wordsight.novelty.confidence import SoftmaxNovelty
     from wordsight.novelty.conformal import ConformalNovelty
@@ -45,6 +47,8 @@ __all__ = [
     "SoftmaxNovelty",
     "StackingNovelty",
     "TwoLayerMap",
+    "VisualMap",
+    "WordDirections",
     "WordGaussians",
     "WordVectors",
     "load_model",
@@ -68,6 +72,8 @@ _HOME = {
     "SoftmaxNovelty": "wordsight.novelty.confidence",
     "StackingNovelty": "wordsight.novelty.stacking",
     "TwoLayerMap": "wordsight.mapping.two_layer",
+    "VisualMap": "wordsight.mapping.visual",
+    "WordDirections": "wordsight.classifiers.word_directions",
     "WordGaussians": "wordsight.classifiers.word_gaussian",
     "WordVectors": "wordsight.words.vectors",
     "load_model": "wordsight.persistence",

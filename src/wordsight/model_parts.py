@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
 from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.classifiers.word_directions import WordDirections
+from wordsight.classifiers.word_gaussian import WordGaussians
+from wordsight.exceptions import InputError
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.base import LogisticNovelty
 from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
@@ -26,15 +30,22 @@ from wordsight.novelty.stacking import StackingNovelty
 
 __all__ = [
     "PARTS",
+    "SHARED_SIZES",
     "StoredPart",
     "check_part",
     "finite_number",
     "labels_of",
+    "pack_unseen_classifier",
     "plain",
+    "unpack_unseen_classifier",
     "whole_number",
 ]
 
 _LONGEST_SIDE = 10_000
+
+SHARED_SIZES = "FCudm"
+"""F features, C seen and u unseen classes, d dimensions of the word vectors, m of the points that
+images are mapped to: d but for a map that moves words."""
 
 
 def finite_number(value: Any) -> float:
@@ -89,8 +100,8 @@ def plain(value: Any) -> Any:
 class StoredPart:
     """How a part is stored: its learned arrays with the names of their sizes, and its scalars.
 
-    Sizes of one name must agree over the whole model: F features, d dimensions of the word space,
-    C seen classes; a name of another letter holds within its part.
+    Sizes of one name in `SHARED_SIZES` must agree over the whole model; a name of another letter
+    holds within its part.
 
     Attributes
     ----------
@@ -147,16 +158,26 @@ PARTS: dict[str, dict[str, StoredPart]] = {
     "mapping": {
         "LinearMap": StoredPart(
             LinearMap,
-            {"coef_": ("d", "F"), "intercept_": ("d",)},
+            {"coef_": ("m", "F"), "intercept_": ("m",)},
             {"alpha_": finite_number, "flat_": _flag},
+        ),
+        "VisualMap": StoredPart(
+            VisualMap,
+            {
+                "coef_": ("m", "F"),
+                "intercept_": ("m",),
+                "word_coef_": ("m", "d"),
+                "word_mean_": ("d",),
+            },
+            {"alpha_": finite_number},
         ),
         "TwoLayerMap": StoredPart(
             TwoLayerMap,
             {
                 "coef_hidden_": ("h", "F"),
                 "intercept_hidden_": ("h",),
-                "coef_": ("d", "h"),
-                "intercept_": ("d",),
+                "coef_": ("m", "h"),
+                "intercept_": ("m",),
             },
             {
                 "flat_": _flag,
@@ -170,7 +191,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "GaussianNovelty": StoredPart(
             GaussianNovelty,
             {
-                "centers_": ("C", "d"),
+                "centers_": ("C", "m"),
                 "variances_": ("C",),
                 "priors_": ("C",),
                 "log_thresholds_": ("C",),
@@ -180,18 +201,18 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "LocalOutlierProbability": StoredPart(
             LocalOutlierProbability,
             {
-                "training_points_": ("n", "d"),
+                "training_points_": ("n", "m"),
                 "training_pdist_": ("n",),
                 "training_novelty_proba_": ("n",),
             },
             {"offset_": finite_number, "spread_": finite_number},
         ),
         "StackingNovelty": StoredPart(
-            StackingNovelty, {"centers_": ("C", "d"), "unseen_centers_": ("u", "d")}, _LOGISTIC
+            StackingNovelty, {"centers_": ("C", "m"), "unseen_centers_": ("u", "m")}, _LOGISTIC
         ),
         "MahalanobisNovelty": StoredPart(
             MahalanobisNovelty,
-            {"means_": ("C", "d"), "whitener_": ("d", "d")},
+            {"means_": ("C", "m"), "whitener_": ("m", "m")},
             {**_LOGISTIC, "shrinkage_": finite_number},
         ),
         "FeatureMahalanobisNovelty": StoredPart(
@@ -200,7 +221,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
             {**_LOGISTIC, "shrinkage_": finite_number},
         ),
         "NeighbourDistance": StoredPart(
-            NeighbourDistance, {"training_points_": ("n", "d")}, _LOGISTIC
+            NeighbourDistance, {"training_points_": ("n", "m")}, _LOGISTIC
         ),
         "FeatureNeighbourDistance": StoredPart(
             FeatureNeighbourDistance, {"training_points_": ("n", "F")}, _LOGISTIC
@@ -227,6 +248,37 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         )
     },
 }
+
+UNSEEN_CLASSIFIERS: dict[str, Callable[..., Any]] = {
+    "WordGaussians": WordGaussians,
+    "WordDirections": WordDirections,
+}
+"""Classifiers of unseen classes: fitted anew as a model is read, so that parameters suffice."""
+
+
+def pack_unseen_classifier(part: Any) -> dict[str, Any] | None:
+    """Return what is stored of a classifier of unseen classes; None where the default is used."""
+    if part is None:
+        return None
+    kind = type(part).__name__
+    if type(part) is not UNSEEN_CLASSIFIERS.get(kind):
+        raise InputError(
+            f"unseen_classifier is a {kind}, which cannot be saved; a saved model's is None or a "
+            f"{' or a '.join(UNSEEN_CLASSIFIERS)}"
+        )
+    params = {name: plain(value) for name, value in part.get_params(deep=False).items()}
+    return {"kind": kind, **params}
+
+
+def unpack_unseen_classifier(entry: Mapping[str, Any] | None) -> Any:
+    """Make the classifier that was stored; before there were several, its kind was not."""
+    if entry is None:
+        return None
+    params = {name: value for name, value in entry.items() if name != "kind"}
+    part = UNSEEN_CLASSIFIERS[entry.get("kind", "WordGaussians")](**params)
+    if isinstance(part, WordDirections):
+        part._check_parameters()
+    return part
 
 
 def check_part(part: Any) -> None:

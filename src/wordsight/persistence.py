@@ -19,17 +19,19 @@ from safetensors.numpy import load_file, save_file
 from wordsight import __version__
 from wordsight.classifiers.class_words import ClassWords
 from wordsight.classifiers.cross_modal import CrossModalClassifier
-from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import resolve_device
 from wordsight.exceptions import DataError, InputError
 from wordsight.model_card import model_card
 from wordsight.model_parts import (
     PARTS,
+    SHARED_SIZES,
     StoredPart,
     check_part,
     finite_number,
     labels_of,
+    pack_unseen_classifier,
     plain,
+    unpack_unseen_classifier,
     whole_number,
 )
 from wordsight.storage import atomic_directory, refuse_existing
@@ -188,12 +190,9 @@ def _pack(
         tensors["calibration.points"] = np.ascontiguousarray(model.calibration_points_)
         codes = np.searchsorted(model.seen_, model.calibration_labels_)
         tensors["calibration.codes"] = codes.astype(np.float32)
-    unseen_classifier = model.unseen_classifier
-    if not (unseen_classifier is None or type(unseen_classifier) is WordGaussians):
-        raise InputError(
-            f"unseen_classifier is a {type(unseen_classifier).__name__}, which cannot be saved; a "
-            "saved model's is None or a WordGaussians"
-        )
+    if model.reference_points_ is not None:
+        tensors["reference.points"] = np.ascontiguousarray(model.reference_points_)
+        tensors["reference.codes"] = model.reference_codes_.astype(np.float32)
     tensors["words.seen"] = np.ascontiguousarray(model._class_words.seen_vectors)
     tensors["words.unseen"] = np.ascontiguousarray(model._class_words.unseen_vectors)
     words = _pack_words(model.words_, tensors)
@@ -210,7 +209,7 @@ def _pack(
         "variance": model.variance_,
         "params": {name: plain(getattr(model, name)) for name in own},
         "parts": parts,
-        "unseen_classifier": unseen_classifier and {"variance": plain(unseen_classifier.variance)},
+        "unseen_classifier": pack_unseen_classifier(model.unseen_classifier),
         "words": words,
         "about": about,
     }
@@ -336,10 +335,11 @@ def _unpack(
 
     seen_vectors = take("words.seen", ("C", "d"))
     unseen_vectors = take("words.unseen", ("u", "d"))
+    if "word_coef_" not in PARTS["mapping"][config["parts"]["mapping"]["kind"]].arrays:
+        sizes["m"] = sizes["d"]  # images are mapped to where the words are
     model = CrossModalClassifier(unseen=tuple(unseen.tolist()), **config["params"])
     model._check_parameters()
-    if config.get("unseen_classifier") is not None:
-        model.unseen_classifier = WordGaussians(**config["unseen_classifier"])
+    model.unseen_classifier = unpack_unseen_classifier(config.get("unseen_classifier"))
     for role, kinds in PARTS.items():
         entry = config["parts"][role]
         setattr(
@@ -358,16 +358,27 @@ def _unpack(
         n_calibration=whole_number(config["n_calibration"]),
         held_out_accuracy=finite_number(config["held_out_accuracy"]),
         variance=finite_number(config["variance"]),
+        reference=_kept("reference", "r", len(seen), take)
+        if "reference.points" in tensors
+        else None,
     )
     model.calibration_points_ = model.calibration_labels_ = None
     if model.novelty_.compares_words:
-        model.calibration_points_ = take("calibration.points", ("h", "d"))
-        codes = take("calibration.codes", ("h",)).astype(np.int64)
-        if not np.isin(codes, np.arange(len(seen))).all():
-            raise ValueError("images to calibrate with are of classes that are not there")
+        model.calibration_points_, codes = _kept("calibration", "h", len(seen), take)
         model.calibration_labels_ = seen[codes]
     model.about_ = dict(config["about"])
     return model
+
+
+def _kept(
+    name: str, size: str, n_seen: int, take: Callable[[str, tuple[str, ...]], NDArray[Any]]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return held-out images that a model keeps, and their classes."""
+    points = take(f"{name}.points", (size, "m"))
+    codes = take(f"{name}.codes", (size,)).astype(np.int64)
+    if not np.isin(codes, np.arange(n_seen)).all():
+        raise ValueError("held-out images are of classes that are not there")
+    return points, codes
 
 
 def _unseen_of(config: dict[str, Any]) -> NDArray[np.str_]:
@@ -401,7 +412,8 @@ def _unpack_part(
     for name, shape in stored.arrays.items():
         if name == "log_thresholds_" and part.rule != "per_class":
             continue
-        setattr(part, name, take(f"{place}.{name}", shape))
+        own = [size if size in SHARED_SIZES else f"{size} of {place}" for size in shape]
+        setattr(part, name, take(f"{place}.{name}", tuple(own)))
     for name, read in stored.scalars.items():
         setattr(part, name, read(entry["fitted"][name]))
     members = entry.get("members", [])
@@ -431,7 +443,9 @@ def _n_seen_by(part: Any, take: Callable[[str, tuple[str, ...]], NDArray[Any]]) 
     """Return how many numbers a novelty detector sees of an image."""
     if part.sees == "features":
         return int(take("seen_classifier.coef_", ("C", "F")).shape[1])
-    return int(take("words.seen", ("C", "d")).shape[0 if part.sees == "logits" else 1])
+    if part.sees == "logits":
+        return len(take("words.seen", ("C", "d")))
+    return len(take("mapping.intercept_", ("m",)))
 
 
 def _tupled(value: Any) -> Any:

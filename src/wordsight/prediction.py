@@ -198,7 +198,7 @@ def _predictions(
         labels, probability = found.among(among), found.among_proba(among).max(1)
     near: list[list[str]] = [[] for _ in labels]
     if n_nearest:
-        near, _similarities = model.words_.nearest(found.mapped, n_nearest)
+        near = model.nearest_words(found.mapped, n_nearest)
     for row, label in enumerate(labels):
         yield (
             str(label),

@@ -14,6 +14,7 @@ from wordsight.classifiers.class_words import ClassWords, check_classes
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.trials import hold_out_classes
+from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
@@ -22,18 +23,22 @@ from wordsight.features.images import ImageSet
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
 from wordsight.mapping.alpha import draw_held_out
-from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out
+from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out, moved_words
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.rows import StoredRows, by_blocks
 from wordsight.validation import checked_labels, validated
+from wordsight.words.similarity import nearest_rows
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["CrossModalClassifier", "join"]
 
 Gate = Literal["hard", "probability"]
+
+N_REFERENCE = 1000
+"""Held-out images kept for the unseen classifier at most: memory and files stay small."""
 
 
 def join(
@@ -91,7 +96,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         None is `GaussianNovelty`.
     seen_classifier : classifier or None, default None
         None is `SoftmaxClassifier`.
-    unseen_classifier : WordGaussians or None, default None
+    unseen_classifier : WordGaussians, WordDirections or None, default None
         None is `WordGaussians` with the variance of the held-out images about their word vectors.
     gate : {"hard", "probability"}, default "hard"
         Whether P(V = u | x) in Eq. 2 is the detector's verdict, 0 or 1 (Eq. 3), or its
@@ -116,12 +121,16 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     features_, mapping_, novelty_, seen_classifier_, unseen_classifier_ : estimators
         The fitted parts; `features_` is None after a fit on ready features.
     word_vectors_ : ndarray, shape (n_seen + n_unseen, d)
-        W, in the order of `classes_`.
+        W, in the order of `classes_`; a map that moves words (`VisualMap`) does not change it.
     words_ : WordVectors
         What `add_classes` looks names up in.
     calibration_points_, calibration_labels_ : ndarray or None
         What a novelty detector that compares with the words of unseen classes sees of the held-out
         images, and their classes: it is calibrated anew when the unseen classes change.
+    reference_points_, reference_codes_ : ndarray or None
+        Up to 1,000 of the held-out images, mapped, and their classes as rows of `seen_`: kept for
+        an unseen classifier whose `fit` takes ``points``, which is fitted anew when the unseen
+        classes change.
     n_calibration_ : int
         Images the threshold was set on.
     held_out_accuracy_ : float
@@ -259,9 +268,10 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         """Fit the map, the gate and the two classifiers on features of seen images."""
         W = self._class_words.seen_vectors.astype(X.dtype, copy=False)
-        centers = dict(zip(self._class_words.seen.tolist(), W, strict=True))
         self.mapping_: SemanticMap = self._part(self.mapping, LinearMap)
         found = fit_held_out(self.mapping_, X, W[codes], held_out)
+        words = moved_words(self.mapping_, W)
+        centers = dict(zip(self._class_words.seen.tolist(), words, strict=True))
 
         self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
         self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
@@ -285,11 +295,22 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self._calibrate(self._gate_points(X_held_out, found.held_out), labels[held_out])
         self.n_calibration_ = int(held_out.sum())
 
-        nearest = sq_dist(found.held_out, W).argmin(1)
+        nearest = sq_dist(found.held_out, words).argmin(1)
         self.held_out_accuracy_ = float((nearest == codes[held_out]).mean())
-        spread = float(((found.held_out - W[codes[held_out]]) ** 2).mean())
+        spread = float(((found.held_out - words[codes[held_out]]) ** 2).mean())
         self.variance_ = spread if np.isfinite(spread) and spread > 0 else 1.0
+        self._keep_reference(found.held_out, codes[held_out])
         self._set_classes(self._class_words)
+
+    def _keep_reference(self, points: NDArray[Any], codes: NDArray[np.int64]) -> None:
+        """Keep some held-out images where the unseen classifier looks at them."""
+        self.reference_points_: Any = None
+        self.reference_codes_: Any = None
+        if _takes_points(self.unseen_classifier):
+            draw = check_random_state(self.random_state)
+            rows = np.sort(draw.permutation(len(points))[:N_REFERENCE])
+            self.reference_points_ = np.ascontiguousarray(points[rows])
+            self.reference_codes_ = codes[rows]
 
     def _calibrate(self, points: NDArray[Any], labels: NDArray[Any]) -> None:
         """Set the threshold; keep what it is set on where it will have to be set again."""
@@ -421,6 +442,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         n_calibration: int,
         held_out_accuracy: float,
         variance: float,
+        reference: tuple[NDArray[Any], NDArray[np.int64]] | None = None,
     ) -> Self:
         """Put back what a saved model knew of its classes; its fitted parts are set already.
 
@@ -436,6 +458,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             Share of these whose nearest seen word is that of their class.
         variance : float
             σ² of the Gaussians around the words of unseen classes.
+        reference : (ndarray, ndarray), optional
+            `reference_points_` and `reference_codes_`, where they were kept.
 
         Returns
         -------
@@ -446,21 +470,30 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.n_calibration_ = n_calibration
         self.held_out_accuracy_ = held_out_accuracy
         self.variance_ = variance
+        self.reference_points_, self.reference_codes_ = reference or (None, None)
         return self._set_classes(class_words, calibrate=False)
 
     def _set_classes(self, class_words: ClassWords, *, calibrate: bool = True) -> Self:
-        """Put a Gaussian around the word vector of each unseen class; all or nothing changes."""
-        gaussians: WordGaussians | None = None
+        """Tell the unseen classes apart by their words; all or nothing changes."""
+        unseen_classifier: WordGaussians | WordDirections | None = None
+        unseen_words = moved_words(self.mapping_, class_words.unseen_vectors)
         if len(class_words.unseen):
             part = self.unseen_classifier
             part = WordGaussians(variance=self.variance_) if part is None else clone(part)
+            extra: dict[str, Any] = {}
+            if _takes_points(part):
+                extra = {
+                    "seen_words": moved_words(self.mapping_, class_words.seen_vectors),
+                    "points": self.reference_points_,
+                    "labels": self.reference_codes_,
+                }
             # codes, not names: its classes then stay in the order of the columns
             codes = np.arange(len(class_words.unseen))
-            gaussians = part.fit(class_words.unseen_vectors, codes)
+            unseen_classifier = part.fit(unseen_words, codes, **extra)
         self._class_words = class_words
-        self.unseen_classifier_ = gaussians
+        self.unseen_classifier_ = unseen_classifier
         if calibrate and self.novelty_.compares_words:  # the scores are others now
-            self.novelty_.set_unseen(class_words.unseen_vectors)
+            self.novelty_.set_unseen(unseen_words)
             self._calibrate(self.calibration_points_, self.calibration_labels_)
         return self
 
@@ -543,8 +576,30 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         return self.recognise(X).is_novel
 
     def map(self, X: Any) -> NDArray[Any]:
-        """Return the mapped points S, shape (n, d)."""
+        """Return the mapped points S, shape (n, d), or (n, m) where the map moves the words."""
         return np.asarray(by_blocks(self.mapping_.predict, self._features_of(X)))
+
+    def nearest_words(self, S: NDArray[Any], k: int = 10) -> list[list[str]]:
+        """Return the words of `words_` with the highest cosine with each of some mapped points.
+
+        Parameters
+        ----------
+        S : ndarray
+            From `map` or `recognise`.
+        k : int, default 10
+            How many words for each, as far as there are so many.
+
+        Returns
+        -------
+        list of list of str
+            The nearest first.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        table = moved_words(self.mapping_, self.words_.vectors)
+        if table is self.words_.vectors:
+            return self.words_.nearest(S, k)[0]
+        rows, _similarities = nearest_rows(table, S, k, metric="cosine")
+        return [[self.words_.words[row] for row in near] for near in rows.tolist()]
 
     def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
         """Return the most probable of some classes.
@@ -597,6 +652,10 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _takes_points(unseen_classifier: Any) -> bool:
+    return unseen_classifier is not None and has_fit_parameter(unseen_classifier, "points")
 
 
 def _rows(X: Any) -> NDArray[Any] | StoredRows:

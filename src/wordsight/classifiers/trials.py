@@ -10,9 +10,10 @@ from sklearn.base import clone
 
 from wordsight.compute import RidgeFactor, partial
 from wordsight.few_rows import are_few
-from wordsight.mapping.base import SemanticMap
+from wordsight.mapping.base import SemanticMap, moved_words
 from wordsight.mapping.left_out import ClassScorer, ridge_leaving_out
 from wordsight.mapping.linear import LinearMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.combined import Trial, check_classes_suffice
 from wordsight.progress import report
 from wordsight.rows import StoredRows, by_blocks, column_mean
@@ -37,7 +38,7 @@ def hold_out_classes(
     ----------
     mapping : SemanticMap
         Fitted; the maps without a class are like it. A `LinearMap` keeps the ridge term chosen, and
-        all of its maps come from one Gram matrix.
+        all of its maps come from one Gram matrix; a `VisualMap` keeps its ridge term, too.
     X : ndarray or StoredRows, shape (n, F)
     codes : ndarray of int, shape (n,)
         The class of each row, from 0.
@@ -60,7 +61,7 @@ def hold_out_classes(
     else:
         maps = _refitted(mapping, X, codes, W, held_out, out)
     trials = []
-    for number, (code, S) in enumerate(zip(out, maps, strict=True)):
+    for number, (code, (S, words)) in enumerate(zip(out, maps, strict=True)):
         kept = codes != code
         rest = kept & ~held_out
         trials.append(
@@ -69,8 +70,8 @@ def hold_out_classes(
                 rest_labels=codes[rest],
                 held_out=S[kept & held_out],
                 novel=S[~kept],
-                centers={c: W[c] for c in range(len(W)) if c != code},
-                unseen_centers=W[[code]],
+                centers={c: words[c] for c in range(len(W)) if c != code},
+                unseen_centers=words[[code]],
             )
         )
         report("holding out classes", number + 1, len(out))
@@ -84,8 +85,11 @@ def _linear(
     W: NDArray[Any],
     held_out: NDArray[np.bool_],
     out: NDArray[np.int64],
-) -> Iterator[NDArray[Any]]:
-    """Yield all rows as the map without each class maps them; all are solved side by side."""
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield all rows as the map without each class maps them, and the words.
+
+    All maps are solved side by side.
+    """
     shift = column_mean(X)
     moments = partial(X, np.zeros((len(X), 1), dtype=X.dtype), shift=shift)
     single = torch.float32 if X.dtype == np.float32 else torch.float64
@@ -96,7 +100,7 @@ def _linear(
     for scorer in scorers:
         # ridge regression is linear in its targets: scores of classes times words are the map
         scores = by_blocks(_scorer(scorer), X)
-        yield scores @ W[scorer.classes]
+        yield scores @ W[scorer.classes], W
 
 
 def _scorer(one: ClassScorer) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -110,12 +114,15 @@ def _refitted(
     W: NDArray[Any],
     held_out: NDArray[np.bool_],
     out: NDArray[np.int64],
-) -> Iterator[NDArray[Any]]:
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Yield the same of any map, learned anew without each class."""
     for code in out:
         rows = np.flatnonzero((codes != code) & ~held_out)
         again: Any = clone(mapping)
-        if isinstance(mapping, LinearMap):
+        if isinstance(mapping, LinearMap | VisualMap):
             again.set_params(alpha=mapping.alpha_)
-        again.fit(X[rows], W[codes[rows]])
-        yield by_blocks(again.predict, X)
+        if isinstance(again, VisualMap):  # which reads a few rows at a time
+            again.fit_held_out(X, W[codes], (codes == code) | held_out)
+        else:
+            again.fit(X[rows], W[codes[rows]])
+        yield by_blocks(again.predict, X), moved_words(again, W)

@@ -21,11 +21,21 @@ from wordsight.exceptions import InputError
 from wordsight.rows import StoredRows
 from wordsight.validation import validated
 
-__all__ = ["HeldOutFit", "RegressionMap", "SemanticMap", "checked_held_out", "fit_held_out"]
+__all__ = [
+    "HeldOutFit",
+    "RegressionMap",
+    "SemanticMap",
+    "checked_held_out",
+    "fit_held_out",
+    "moved_words",
+]
 
 
 class SemanticMap(Protocol):
-    """A map from image features into the space of word vectors."""
+    """A map from image features into the space of word vectors.
+
+    One with a method ``words`` maps the word vectors, too: see `moved_words`.
+    """
 
     def fit(self, X: Any, Y: Any) -> Self:
         """Learn to take each row of X to the word vector in the same row of Y."""
@@ -37,6 +47,30 @@ class SemanticMap(Protocol):
 @runtime_checkable
 class _HeldOutMap(Protocol):
     def fit_held_out(self, X: Any, Y: Any, held_out: NDArray[np.bool_]) -> "HeldOutFit": ...
+
+
+@runtime_checkable
+class _MovesWords(Protocol):
+    def words(self, W: Any) -> NDArray[Any]: ...
+
+
+def moved_words(mapping: SemanticMap, W: NDArray[Any]) -> NDArray[Any]:
+    """Return word vectors where the points of a map are compared with them.
+
+    That is where they are, except for a map with a method ``words``, such as `VisualMap`, which
+    maps images and words to a space of their own.
+
+    Parameters
+    ----------
+    mapping : SemanticMap
+        Fitted.
+    W : ndarray, shape (C, d)
+
+    Returns
+    -------
+    ndarray, shape (C, m)
+    """
+    return mapping.words(W) if isinstance(mapping, _MovesWords) else W
 
 
 @dataclass(frozen=True)
