@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
+from wordsight.classifiers.shares import ShareClassifier
 from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
@@ -26,6 +27,7 @@ from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.novelty.mahalanobis import FeatureMahalanobisNovelty, MahalanobisNovelty
 from wordsight.novelty.neighbour_distance import FeatureNeighbourDistance, NeighbourDistance
+from wordsight.novelty.shares import ShareNovelty
 from wordsight.novelty.stacking import StackingNovelty
 
 __all__ = [
@@ -111,6 +113,9 @@ class StoredPart:
         Learned arrays and the names of their sizes.
     scalars : dict of str to callable
         Learned scalars and what reads them.
+    later : dict of str to float
+        Learned scalars that models lack which were saved before there were any, and what they are
+        in these.
     members : str or None
         The parameter that holds the parts it is made of, one or several; the fitted ones are in
         the attribute of that name with a ``_``.
@@ -119,6 +124,7 @@ class StoredPart:
     make: Callable[[], BaseEstimator]
     arrays: Mapping[str, tuple[str, ...]]
     scalars: Mapping[str, Callable[[Any], Any]]
+    later: Mapping[str, float] = field(default_factory=dict)
     members: str | None = None
 
     def members_of(self, part: Any) -> list[Any]:
@@ -210,6 +216,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "StackingNovelty": StoredPart(
             StackingNovelty, {"centers_": ("C", "m"), "unseen_centers_": ("u", "m")}, _LOGISTIC
         ),
+        "ShareNovelty": StoredPart(ShareNovelty, {"centers_": ("C", "m")}, _LOGISTIC),
         "MahalanobisNovelty": StoredPart(
             MahalanobisNovelty,
             {"means_": ("C", "m"), "whitener_": ("m", "m")},
@@ -244,8 +251,12 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "SoftmaxClassifier": StoredPart(
             SoftmaxClassifier,
             {"coef_": ("C", "F"), "intercept_": ("C",)},
-            {"n_iter_": whole_number, "loss_": finite_number},
-        )
+            {"n_iter_": whole_number, "loss_": finite_number, "temperature_": finite_number},
+            later={"temperature_": 1.0},
+        ),
+        "ShareClassifier": StoredPart(
+            ShareClassifier, {"centers_": ("C", "m")}, {"temperature_": finite_number}
+        ),
     },
 }
 

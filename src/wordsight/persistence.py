@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from wordsight import __version__
 from wordsight.classifiers.class_words import ClassWords
 from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.shares import ShareClassifier
 from wordsight.compute import resolve_device
 from wordsight.exceptions import DataError, InputError
 from wordsight.model_card import model_card
@@ -190,6 +191,8 @@ def _pack(
         tensors["calibration.points"] = np.ascontiguousarray(model.calibration_points_)
         codes = np.searchsorted(model.seen_, model.calibration_labels_)
         tensors["calibration.codes"] = codes.astype(np.float32)
+        if model.calibration_right_ is not None:
+            tensors["calibration.right"] = model.calibration_right_.astype(np.float32)
     if model.reference_points_ is not None:
         tensors["reference.points"] = np.ascontiguousarray(model.reference_points_)
         tensors["reference.codes"] = model.reference_codes_.astype(np.float32)
@@ -206,6 +209,8 @@ def _pack(
         "n_features": int(model.n_features_in_),
         "n_calibration": model.n_calibration_,
         "held_out_accuracy": model.held_out_accuracy_,
+        "false_novel_rate": float(model.false_novel_rate_),
+        "keep_seen": model.keep_seen_,
         "variance": model.variance_,
         "params": {name: plain(getattr(model, name)) for name in own},
         "parts": parts,
@@ -362,10 +367,16 @@ def _unpack(
         if "reference.points" in tensors
         else None,
     )
-    model.calibration_points_ = model.calibration_labels_ = None
+    model.selection_ = None
+    model.false_novel_rate_ = finite_number(config.get("false_novel_rate", model.false_novel_rate))
+    keep_seen = config.get("keep_seen")
+    model.keep_seen_ = None if keep_seen is None else finite_number(keep_seen)
+    model.calibration_points_ = model.calibration_labels_ = model.calibration_right_ = None
     if model.novelty_.compares_words:
         model.calibration_points_, codes = _kept("calibration", "h", len(seen), take)
         model.calibration_labels_ = seen[codes]
+        if model.keep_seen_ is not None:
+            model.calibration_right_ = take("calibration.right", ("h",)).astype(bool)
     model.about_ = dict(config["about"])
     return model
 
@@ -415,7 +426,8 @@ def _unpack_part(
         own = [size if size in SHARED_SIZES else f"{size} of {place}" for size in shape]
         setattr(part, name, take(f"{place}.{name}", tuple(own)))
     for name, read in stored.scalars.items():
-        setattr(part, name, read(entry["fitted"][name]))
+        fitted = {**stored.later, **entry["fitted"]}
+        setattr(part, name, read(fitted[name]))
     members = entry.get("members", [])
     stored.put_members(
         part,
@@ -426,6 +438,8 @@ def _unpack_part(
     )
     if role == "novelty":
         part.n_features_in_ = _n_seen_by(part, take)
+    elif isinstance(part, ShareClassifier):
+        part.n_features_in_ = part.centers_.shape[1]
     elif role != "features":
         # what meets the features: θ1 where there are two layers
         part.n_features_in_ = getattr(part, "coef_hidden_", part.coef_).shape[1]
@@ -442,7 +456,9 @@ def _and_members(part: Any) -> list[Any]:
 def _n_seen_by(part: Any, take: Callable[[str, tuple[str, ...]], NDArray[Any]]) -> int:
     """Return how many numbers a novelty detector sees of an image."""
     if part.sees == "features":
-        return int(take("seen_classifier.coef_", ("C", "F")).shape[1])
+        inner = _and_members(part)[-1]
+        table = inner.means_ if hasattr(inner, "means_") else inner.training_points_
+        return int(table.shape[1])
     if part.sees == "logits":
         return len(take("words.seen", ("C", "d")))
     return len(take("mapping.intercept_", ("m",)))

@@ -1,4 +1,4 @@
-"""Tables whose rows are read a few at a time, so that memory does not grow with their number."""
+"""Rows: tables read a few at a time, so that memory does not grow with them, and some held out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["READ", "StoredRows", "by_blocks", "column_mean", "take"]
+__all__ = ["READ", "ChosenRows", "StoredRows", "by_blocks", "column_mean", "draw_held_out", "take"]
 
 READ = 1024
 """Rows read at a time: with 12,800 features in single precision, 52 MB."""
@@ -31,7 +31,7 @@ class StoredRows(ABC):
         return 2
 
     @property
-    def dtype(self) -> np.dtype[np.float32]:
+    def dtype(self) -> np.dtype[Any]:
         """What rows are read as, whatever they are stored as: float32."""
         return np.dtype(np.float32)
 
@@ -39,7 +39,7 @@ class StoredRows(ABC):
         return self.shape[0]
 
     @abstractmethod
-    def __getitem__(self, rows: slice | NDArray[Any]) -> NDArray[np.float32]:
+    def __getitem__(self, rows: slice | NDArray[Any]) -> NDArray[Any]:
         """Read some rows: a slice, row numbers in any order, or a mask.
 
         Returns
@@ -47,6 +47,36 @@ class StoredRows(ABC):
         ndarray of float32, shape (k, F)
             New memory.
         """
+
+
+class ChosenRows(StoredRows):
+    """Some rows of a table, without a copy of them all.
+
+    Parameters
+    ----------
+    X : ndarray or StoredRows, shape (n, F)
+    rows : ndarray of int64, shape (k,)
+        Which rows.
+    """
+
+    def __init__(self, X: Any, rows: NDArray[np.int64]) -> None:
+        self._X, self._rows = X, rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows chosen, and columns."""
+        return len(self._rows), int(self._X.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the table."""
+        found: np.dtype[Any] = self._X.dtype
+        return found
+
+    def __getitem__(self, rows: slice | NDArray[Any]) -> NDArray[Any]:
+        """Read some of the rows chosen."""
+        found: NDArray[Any] = self._X[self._rows[rows]]
+        return found
 
 
 def take(X: Any, rows: NDArray[np.int64], out: NDArray[Any]) -> NDArray[Any]:
@@ -93,3 +123,28 @@ def by_blocks(
     # an empty table, too, has a result of the right shape
     parts = [work(X[cut if rows is None else rows[cut]]) for cut in cuts or [slice(0, 0)]]
     return np.concatenate(parts)
+
+
+def draw_held_out(
+    codes: NDArray[np.int64], fraction: float, random_state: np.random.RandomState
+) -> NDArray[np.bool_]:
+    """Hold out a share of each class's rows, rounded, leaving at least one row in training.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n,)
+        Class of each row.
+    fraction : float
+        Between 0 and 1.
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    held_out = np.zeros(len(codes), dtype=bool)
+    for code in np.unique(codes):
+        rows = np.flatnonzero(codes == code)
+        count = min(round(fraction * len(rows)), len(rows) - 1)
+        held_out[random_state.permutation(rows)[:count]] = True
+    return held_out

@@ -13,11 +13,11 @@ from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import InputError
-from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import HeldOutFit
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
+from wordsight.rows import draw_held_out
 
 SEEN = ["car", "dog", "frog", "ship"]
 UNSEEN = ["truck", "cat"]

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from wordsight import CombinedNovelty, CrossModalClassifier, GaussianNovelty, LinearMap
 from wordsight.classifiers import trials
-from wordsight.classifiers.trials import hold_out_classes
+from wordsight.classifiers.trials import ClassTrials
 from wordsight.exceptions import InputError
 from wordsight.mapping.two_layer import TwoLayerMap
 
@@ -31,8 +31,9 @@ def _held_out(n: int) -> NDArray[np.bool_]:
 def test_each_map_has_met_neither_its_class_nor_the_held_out_images() -> None:
     X, codes = images([0, 1, 2, 3, 4])
     held_out = _held_out(len(X))
-    mapping = LinearMap(0.3).fit(X, WORDS[codes])
-    found = hold_out_classes(mapping, X, codes, WORDS[:5], held_out, np.random.RandomState(0))
+    made = ClassTrials(LinearMap(), X, codes, WORDS[:5], held_out, np.random.RandomState(0))
+    assert made.unit() == pytest.approx(X.var(axis=0).mean(), rel=1e-6)
+    found = made.at(0.3)
     assert len(found) == 5
     for code, trial in enumerate(found):
         rest = (codes != code) & ~held_out
@@ -41,7 +42,10 @@ def test_each_map_has_met_neither_its_class_nor_the_held_out_images() -> None:
         inside = alone.predict(X[(codes != code) & held_out])
         np.testing.assert_allclose(trial.held_out, inside, atol=1e-3)
         np.testing.assert_allclose(trial.novel, alone.predict(X[codes == code]), atol=1e-3)
-        np.testing.assert_array_equal(trial.unseen_centers, WORDS[[code]])
+        np.testing.assert_array_equal(trial.unseen_centers[code], WORDS[code])
+        np.testing.assert_array_equal(trial.rest_labels, codes[rest])
+        np.testing.assert_array_equal(trial.held_out_labels, codes[(codes != code) & held_out])
+        assert set(trial.novel_labels) == {code}
         assert sorted(trial.centers) == [c for c in range(5) if c != code]
 
 
@@ -52,9 +56,10 @@ def test_any_map_will_do(mapping: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     X, codes = images([0, 1, 2, 3])
     mapping.fit(X, WORDS[codes])
     arguments = (X, codes, WORDS[:4], _held_out(len(X)))
-    found = hold_out_classes(mapping, *arguments, np.random.RandomState(0))
-    monkeypatch.setattr(trials, "_linear", trials._refitted)
-    again = hold_out_classes(mapping, *arguments, np.random.RandomState(0))
+    alpha = getattr(mapping, "alpha_", None)
+    found = ClassTrials(mapping, *arguments, np.random.RandomState(0)).at(alpha)
+    monkeypatch.setattr(ClassTrials, "_linear", ClassTrials._refitted)
+    again = ClassTrials(mapping, *arguments, np.random.RandomState(0)).at(alpha)
     for one, other in zip(found, again, strict=True):
         np.testing.assert_allclose(one.novel, other.novel, atol=1e-3)
 
@@ -62,12 +67,11 @@ def test_any_map_will_do(mapping: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_many_classes_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "N_TRIALS", 2)
     X, codes = images([0, 1, 2, 3, 4])
-    mapping = LinearMap(0.3).fit(X, WORDS[codes])
     drawn = set()
     for seed in range(6):
-        found = hold_out_classes(
-            mapping, X, codes, WORDS[:5], _held_out(len(X)), np.random.RandomState(seed)
-        )
+        found = ClassTrials(
+            LinearMap(), X, codes, WORDS[:5], _held_out(len(X)), np.random.RandomState(seed)
+        ).at(0.3)
         assert len(found) == 2
         drawn |= {tuple(sorted(set(range(5)) - set(trial.centers))) for trial in found}
     assert len(drawn) > 2

@@ -17,11 +17,11 @@ from wordsight.mapping.alpha import (
     HeldOutClasses,
     best_of,
     climb,
-    draw_held_out,
     group_rows,
     score,
     squared_error,
 )
+from wordsight.rows import draw_held_out
 
 
 def tent(top: float) -> Callable[[float], float]:

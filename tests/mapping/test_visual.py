@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from wordsight import CombinedNovelty, CrossModalClassifier, LinearMap, StackingNovelty, VisualMap
-from wordsight.classifiers.trials import hold_out_classes
+from wordsight.classifiers.trials import ClassTrials
 from wordsight.exceptions import InputError
 from wordsight.mapping.base import fit_held_out, moved_words
 from wordsight.rows import StoredRows
@@ -264,13 +264,14 @@ def test_nearest_words_are_sought_among_moved_ones() -> None:
 
 def test_trials_hold_out_a_class_from_the_moved_words_on() -> None:
     mapping = VisualMap(0.3).fit(X, Y)
-    found = hold_out_classes(mapping, X, CODES, WORDS, HELD_OUT, np.random.RandomState(0))
+    made = ClassTrials(mapping, X, CODES, WORDS, HELD_OUT, np.random.RandomState(0))
+    found = made.at(mapping.alpha_)
     assert len(found) == C
     for code, trial in enumerate(found):
         rest = (code != CODES) & ~HELD_OUT
         alone = VisualMap(0.3).fit(X[rest], Y[rest])
         np.testing.assert_allclose(
-            cdist(trial.novel, trial.unseen_centers),
+            cdist(trial.novel, trial.unseen_centers[code][None]),
             cdist(alone.predict(X[code == CODES]), alone.words(WORDS[[code]])),
         )
         centers = np.array([trial.centers[c] for c in range(C) if c != code])

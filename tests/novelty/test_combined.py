@@ -31,14 +31,12 @@ def _images(
 
 def _trial(rng: np.random.Generator, out: list[int], n: int = 400) -> Trial:
     kept = [code for code in range(10) if code not in out]
-    rest, labels = _images(rng, kept, n)
     return Trial(
-        rest,
-        labels,
-        _images(rng, kept, n)[0],
-        _images(rng, out, n)[0],
+        *_images(rng, kept, n),
+        *_images(rng, kept, n),
+        *_images(rng, out, n),
         {str(code): WORDS[code] for code in kept},
-        WORDS[out],
+        {str(code): WORDS[code] for code in out},
     )
 
 
@@ -121,6 +119,6 @@ def test_refusals() -> None:
     with pytest.raises(InputError, match="alpha=0"):
         CombinedNovelty(alpha=0).fit(S, y)
     gate = CombinedNovelty().fit(S, y)
-    for wrong in ([], [Trial(S, y, S, S[:0], {}, WORDS[:1])]):
+    for wrong in ([], [Trial(S, y, S, y, S[:0], y[:0], {}, {"0": WORDS[0]})]):
         with pytest.raises(InputError, match="weights are learned from trials"):
             gate.learn_weights(wrong)

@@ -1,5 +1,6 @@
 """`CrossModalClassifier`: the paper's model, p(y | x) over seen and unseen classes (Eq. 2)."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
@@ -12,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from wordsight.classifiers.class_words import ClassWords, check_classes
 from wordsight.classifiers.recognition import Recognition
+from wordsight.classifiers.selection import GATES, Goal, Selection, select, threshold_keeping
+from wordsight.classifiers.shares import ShareClassifier
 from wordsight.classifiers.softmax import SoftmaxClassifier
-from wordsight.classifiers.trials import hold_out_classes
+from wordsight.classifiers.trials import ClassTrials
 from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
@@ -22,13 +25,12 @@ from wordsight.features.cache import FeatureCache
 from wordsight.features.images import ImageSet
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
-from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out, moved_words
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
-from wordsight.novelty.combined import CombinedNovelty
+from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.gaussian import GaussianNovelty
-from wordsight.rows import StoredRows, by_blocks
+from wordsight.rows import StoredRows, by_blocks, draw_held_out
 from wordsight.validation import checked_labels, validated
 from wordsight.words.similarity import nearest_rows
 from wordsight.words.vectors import WordVectors
@@ -95,7 +97,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     novelty : NoveltyDetector or None, default None
         None is `GaussianNovelty`.
     seen_classifier : classifier or None, default None
-        None is `SoftmaxClassifier`.
+        None is `SoftmaxClassifier`; a `ShareClassifier` looks at mapped points, and takes no
+        training of its own.
     unseen_classifier : WordGaussians, WordDirections or None, default None
         None is `WordGaussians` with the variance of the held-out images about their word vectors.
     gate : {"hard", "probability"}, default "hard"
@@ -131,8 +134,17 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         Up to 1,000 of the held-out images, mapped, and their classes as rows of `seen_`: kept for
         an unseen classifier whose `fit` takes ``points``, which is fitted anew when the unseen
         classes change.
+    calibration_right_ : ndarray of bool or None
+        Whether the classifier of seen classes is right on these: kept after ``tune`` for a seen
+        accuracy to keep.
     n_calibration_ : int
         Images the threshold was set on.
+    false_novel_rate_ : float
+        Share of seen images that may be called novel: the parameter, or what ``tune`` chose.
+    keep_seen_ : float or None
+        The seen accuracy that the threshold keeps on held-out images, where ``tune`` was to.
+    selection_ : Selection or None
+        What ``tune`` chose, and among what; not saved.
     held_out_accuracy_ : float
         Share of these images whose nearest seen word is that of their class.
     variance_ : float
@@ -183,7 +195,14 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.on_missing = on_missing
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, cache: FeatureCache | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        cache: FeatureCache | None = None,
+        tune: bool | Goal = False,
+    ) -> Self:
         """Learn from images of seen classes.
 
         Parameters
@@ -195,6 +214,10 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         cache : FeatureCache, optional
             Where the features of images, the longest part, are kept and found again; they then
             never lie in memory all at once, and an interrupted fit goes on where it was.
+        tune : bool or Goal, default False
+            Whether to choose the ridge term (where the map leaves it open), the gate (where
+            `novelty` is None) and its threshold for a goal, on seen classes held out in turn as if
+            they were unseen; True is the best harmonic mean. It takes several maps.
 
         Returns
         -------
@@ -208,15 +231,18 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             vector, too few images for the false-novel rate asked for.
         """
         self._check_parameters()
+        goal = (Goal() if tune else None) if isinstance(tune, bool) else tune
         labels = self._labels(X, y)
         seen, codes = np.unique(labels, return_inverse=True)
         unseen = list(map(str, self.unseen))
         check_classes(seen, unseen)
         words = WordVectors.coerce(self.words)
         self._class_words = ClassWords.look_up(words, seen, unseen, on_missing=self.on_missing)
+        if goal is not None:
+            self._check_tunable(len(seen))
         held_out = self._draw_held_out(codes)
         features = self._learn_features(X, labels, cache)
-        self._learn_recognition(features, labels, codes, held_out)
+        self._learn_recognition(features, labels, codes, held_out, goal)
         self.about_: dict[str, Any] = {}
         return self
 
@@ -265,34 +291,37 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         labels: NDArray[Any],
         codes: NDArray[np.int64],
         held_out: NDArray[np.bool_],
+        goal: Goal | None,
     ) -> None:
         """Fit the map, the gate and the two classifiers on features of seen images."""
         W = self._class_words.seen_vectors.astype(X.dtype, copy=False)
         self.mapping_: SemanticMap = self._part(self.mapping, LinearMap)
+        self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
+        self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
+        self.false_novel_rate_, self.keep_seen_ = self.false_novel_rate, None
+        draw = check_random_state(self.random_state)
+        trials = None
+        if goal is not None or isinstance(self.novelty_, CombinedNovelty):
+            trials = ClassTrials(self.mapping_, X, codes, W, held_out, draw)
+        self.selection_: Selection | None = None
+        if goal is not None and trials is not None:
+            self._choose(goal, trials)
         found = fit_held_out(self.mapping_, X, W[codes], held_out)
         words = moved_words(self.mapping_, W)
         centers = dict(zip(self._class_words.seen.tolist(), words, strict=True))
-
-        self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
-        self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
-        if self.novelty_.sees == "logits":
-            # what a softmax says of images it was trained on tells nothing of new ones
-            X_rest, X_held_out = X[~held_out], X[held_out]
-            self.seen_classifier_.fit(X_rest, labels[~held_out])
-        else:
-            self._fit_seen(X, labels, found)
-            look = self.novelty_.sees == "features"
-            X_rest, X_held_out = (X[~held_out], X[held_out]) if look else (X[:0], X[:0])
+        right = self._learn_seen(X, labels, held_out, found, centers)
+        look = self.novelty_.sees != "mapped"
+        X_rest, X_held_out = (X[~held_out], X[held_out]) if look else (X[:0], X[:0])
         rest = self._gate_points(X_rest, found.rest)
 
         # The threshold: from images of seen classes that neither map nor detector has met.
         self.novelty_.fit(rest, labels[~held_out], centers=centers)
-        if isinstance(self.novelty_, CombinedNovelty):
-            draw = check_random_state(self.random_state)
+        if isinstance(self.novelty_, CombinedNovelty) and trials is not None:
+            learned = getattr(self.mapping_, "alpha_", None)
             self.novelty_.learn_weights(
-                hold_out_classes(self.mapping_, X, codes, W, held_out, draw)
+                self.selection_.trials if self.selection_ else trials.at(learned)
             )
-        self._calibrate(self._gate_points(X_held_out, found.held_out), labels[held_out])
+        self._calibrate(self._gate_points(X_held_out, found.held_out), labels[held_out], right)
         self.n_calibration_ = int(held_out.sum())
 
         nearest = sq_dist(found.held_out, words).argmin(1)
@@ -312,24 +341,88 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             self.reference_points_ = np.ascontiguousarray(points[rows])
             self.reference_codes_ = codes[rows]
 
-    def _calibrate(self, points: NDArray[Any], labels: NDArray[Any]) -> None:
+    def _choose(self, goal: Goal, trials: ClassTrials) -> None:
+        """Choose ridge term, gate and share of false alarms on classes held out."""
+        gates = GATES if self.novelty is None else {"given": self.novelty_}
+        chosen = select(self.mapping_, trials, goal, gates=gates)
+        self.selection_ = chosen
+        if isinstance(self.mapping_, LinearMap) and chosen.best.alpha is not None:
+            self.mapping_.set_params(alpha=chosen.best.alpha)
+        self.novelty_ = chosen.novelty
+        self.false_novel_rate_ = chosen.best.false_novel_rate
+        self.keep_seen_ = goal.value if goal.kind == "keep_seen" else None
+
+    def _learn_seen(
+        self,
+        X: NDArray[Any] | StoredRows,
+        labels: NDArray[Any],
+        held_out: NDArray[np.bool_],
+        found: HeldOutFit,
+        centers: Mapping[Any, NDArray[Any]],
+    ) -> NDArray[np.bool_] | None:
+        """Fit the classifier of seen classes; tell where it is right on held-out images.
+
+        None where that is not known, and nobody asks.
+        """
+        part = self.seen_classifier_
+        inside = labels[held_out]
+        if isinstance(part, ShareClassifier):
+            part.fit(found.held_out, inside, centers=centers)
+            return np.asarray(part.predict(found.held_out) == inside)
+        if self.novelty_.sees == "logits":
+            # what a softmax says of images it was trained on tells nothing of new ones
+            part.fit(X[~held_out], labels[~held_out])
+            return np.asarray(part.predict(X[held_out]) == inside)
+        asks = self.keep_seen_ is not None
+        if isinstance(part, SoftmaxClassifier) and (asks or part.temperature == "auto"):
+            logits = part.fit_held_out(X, labels, held_out, factor=found.factor)
+            return np.asarray(part.classes_[logits.argmax(1)] == inside)
+        right = None
+        if asks:
+            alone = clone(part).fit(X[~held_out], labels[~held_out])
+            right = np.asarray(alone.predict(X[held_out]) == inside)
+        self._fit_seen(X, labels, found)
+        return right
+
+    def _calibrate(
+        self, points: NDArray[Any], labels: NDArray[Any], right: NDArray[np.bool_] | None
+    ) -> None:
         """Set the threshold; keep what it is set on where it will have to be set again."""
-        self.novelty_.calibrate(points, self.false_novel_rate, y=labels)
+        self.novelty_.calibrate(points, self.false_novel_rate_, y=labels)
+        if self.keep_seen_ is not None and right is not None:
+            scores = self.novelty_.score_samples(points)
+            threshold = threshold_keeping(self.keep_seen_, scores, right, labels)
+            if threshold is None:
+                threshold = float(scores.min())
+                warnings.warn(
+                    f"a seen accuracy of {self.keep_seen_:g} was to be kept, and on held-out "
+                    f"images it is {right.mean():.3f} with none called novel; the threshold calls "
+                    "none of them novel",
+                    stacklevel=2,
+                )
+            self.novelty_.set_threshold(threshold)
         self.calibration_points_: Any = None
         self.calibration_labels_: Any = None
+        self.calibration_right_: Any = None
         if self.novelty_.compares_words:
             self.calibration_points_, self.calibration_labels_ = points, labels
+            self.calibration_right_ = right if self.keep_seen_ is not None else None
 
     def _gate_points(self, X: NDArray[Any] | StoredRows, S: NDArray[Any]) -> NDArray[Any]:
         """Return what the novelty detector looks at: features, logits or mapped points."""
         if self.novelty_.sees == "features":
             return np.asarray(X[:])
         if self.novelty_.sees == "logits":
-            return by_blocks(self._logits, X)
+            return by_blocks(self._logits, S if self._seen_by_points else X)
         return S
 
+    @property
+    def _seen_by_points(self) -> bool:
+        """Whether the classifier of seen classes looks at mapped points in place of features."""
+        return isinstance(self.seen_classifier_, ShareClassifier)
+
     def _logits(self, X: NDArray[Any]) -> NDArray[np.float64]:
-        if isinstance(self.seen_classifier_, SoftmaxClassifier):
+        if isinstance(self.seen_classifier_, SoftmaxClassifier | ShareClassifier):
             return np.asarray(self.seen_classifier_.logits(X), dtype=np.float64)
         proba = np.asarray(self.seen_classifier_.predict_proba(X), dtype=np.float64)
         return np.log(np.maximum(proba, np.finfo(np.float64).tiny))
@@ -494,7 +587,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.unseen_classifier_ = unseen_classifier
         if calibrate and self.novelty_.compares_words:  # the scores are others now
             self.novelty_.set_unseen(unseen_words)
-            self._calibrate(self.calibration_points_, self.calibration_labels_)
+            self._calibrate(
+                self.calibration_points_, self.calibration_labels_, self.calibration_right_
+            )
         return self
 
     # Recognising
@@ -544,7 +639,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     def _recognise_features(self, X: NDArray[Any] | StoredRows) -> Recognition:
         S = by_blocks(self.mapping_.predict, X)
         unseen = self.unseen_classifier_
-        seen_proba = by_blocks(self.seen_classifier_.predict_proba, X)
+        seen_proba = by_blocks(
+            self.seen_classifier_.predict_proba, S if self._seen_by_points else X
+        )
         unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
         score, novelty_proba = self.novelty_.score_and_proba(self._gate_points(X, S))
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
@@ -617,6 +714,15 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         return self.recognise(X).among(classes)
 
     # Checks
+
+    def _check_tunable(self, n_seen: int) -> None:
+        """Refuse what cannot be tuned before the long work."""
+        check_classes_suffice(n_seen)
+        if self.novelty is not None and self.novelty.sees != "mapped":
+            raise InputError(
+                f"{type(self.novelty).__name__} looks at {self.novelty.sees}, and tune tries gates "
+                "on mapped points; give one that looks at these, or novelty=None to have one chosen"
+            )
 
     def _check_parameters(self) -> None:
         if self.gate not in ("hard", "probability"):

@@ -7,8 +7,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from wordsight.classifiers.temperature import (
+    Temperature,
+    check_temperature,
+    likeliest_temperature,
+)
 from wordsight.compute import (
     RidgeFactor,
     blocks,
@@ -20,7 +26,7 @@ from wordsight.compute import (
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.progress import report
-from wordsight.rows import StoredRows, by_blocks, column_mean
+from wordsight.rows import ChosenRows, StoredRows, by_blocks, column_mean, draw_held_out
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
@@ -28,6 +34,9 @@ __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
 IN_CACHE = 1_600_000
 """Bytes of rows that stay near a core from one product with them to the next: 31 rows of 12,800
 features. Both products of a pass then cost one reading of the features, and half the time."""
+
+HELD_OUT = 0.1
+"""Share of each class's rows that a temperature is learned on, where none are named."""
 
 BLOCK = 512
 """Rows a block: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
@@ -128,12 +137,19 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Iterations of L-BFGS at most.
     tol : float, default 1e-4
         Stop when no entry of the gradient, in the whitened coordinates, is larger.
+    temperature : float or "auto", default 1.0
+        What logits are divided by in `predict_proba`. A softmax is too sure of new images;
+        ``"auto"`` is the temperature with which the labels of a tenth of the images are likeliest,
+        by a softmax trained on the others. Labels do not depend on it.
     device : str or None, default None
         ``"cpu"`` (None) or ``"cuda"``.
+    random_state : int, RandomState or None, default None
+        Draws that tenth.
 
     Attributes
     ----------
     classes_ : ndarray, shape (C,)
+    temperature_ : float
     coef_ : ndarray, shape (C, F)
     intercept_ : ndarray, shape (C,)
     n_iter_ : int
@@ -156,12 +172,16 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         *,
         max_iter: int = 200,
         tol: float = 1e-4,
+        temperature: Temperature = 1.0,
         device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.alpha = alpha
         self.max_iter = max_iter
         self.tol = tol
+        self.temperature = temperature
         self.device = device
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, factor: RidgeFactor | None = None) -> Self:
         """Learn the classifier.
@@ -180,6 +200,39 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         SoftmaxClassifier
             Itself.
         """
+        X, codes = self._checked(X, y)
+        held_out = np.zeros(len(codes), dtype=bool)
+        if self.temperature == "auto":
+            held_out = draw_held_out(codes, HELD_OUT, check_random_state(self.random_state))
+        self._fit(X, codes, held_out, factor)
+        return self
+
+    def fit_held_out(
+        self, X: Any, y: Any, held_out: NDArray[np.bool_], *, factor: RidgeFactor | None = None
+    ) -> NDArray[Any]:
+        """Learn the classifier, and what it says of rows it was not trained on.
+
+        It is trained without the held-out rows first, and goes on from there with all of them.
+
+        Parameters
+        ----------
+        X : ndarray or StoredRows, shape (n, F)
+        y : array-like, shape (n,)
+        held_out : ndarray of bool, shape (n,)
+            With ``temperature="auto"`` the temperature is learned on these rows.
+        factor : RidgeFactor, optional
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray, shape (n_held_out, C)
+            Logits of the held-out rows, of the classifier that was trained without them.
+        """
+        X, codes = self._checked(X, y)
+        return self._fit(X, codes, held_out, factor)
+
+    def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any] | StoredRows, NDArray[np.int64]]:
+        check_temperature(self.temperature)
         X, y = validated(self, X, y, dtype=[np.float32, np.float64])
         y = checked_labels(y, len(y))
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -190,17 +243,42 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             )
         if not 0 < self.alpha < np.inf:
             raise InputError(f"alpha={self.alpha!r} was given; expected a number above 0")
+        return X, codes
+
+    def _fit(
+        self,
+        X: NDArray[Any] | StoredRows,
+        codes: NDArray[np.int64],
+        held_out: NDArray[np.bool_],
+        factor: RidgeFactor | None,
+    ) -> NDArray[Any]:
+        """Train on all rows, first without the held-out ones; return the logits of these."""
         device = resolve_device(self.device)
         one_hot = np.eye(len(self.classes_), dtype=X.dtype)[codes]
         if factor is None:
             factor = _factor_of(X, one_hot, self.alpha, device)
-        problem = _WhitenedProblem(X, torch.from_numpy(codes).to(device), factor, self.alpha)
-        best = self._minimise(problem, problem.ridge_start(one_hot))
+        targets = torch.from_numpy(codes).to(device)
+        whole = _WhitenedProblem(X, targets, factor, self.alpha)
+        logits = np.empty((0, len(self.classes_)), dtype=X.dtype)
+        if not held_out.any():
+            start = whole.ridge_start(one_hot)
+        else:
+            rest = np.flatnonzero(~held_out)
+            some = _WhitenedProblem(ChosenRows(X, rest), targets[rest], factor, self.alpha)
+            # nor may it start from what the labels of the others have gone into
+            start = self._minimise(some, some.ridge_start(one_hot[rest]))
+            self._take(some.solution(start), X.dtype)
+            logits = by_blocks(self._logits, X, np.flatnonzero(held_out))
+        if self.temperature != "auto":
+            self.temperature_ = float(self.temperature)
+        else:
+            self.temperature_ = likeliest_temperature(logits, codes[held_out])
+        self._take(whole.solution(self._minimise(whole, start)), X.dtype)
+        return logits
+
+    def _take(self, solution: tuple[NDArray[Any], NDArray[Any]], dtype: Any) -> None:
         # in C order, as a saved model is read: a product's last bits depend on the layout
-        self.coef_, self.intercept_ = (
-            np.ascontiguousarray(part, dtype=X.dtype) for part in problem.solution(best)
-        )
-        return self
+        self.coef_, self.intercept_ = (np.ascontiguousarray(part, dtype=dtype) for part in solution)
 
     def _minimise(
         self, problem: "_WhitenedProblem", start: NDArray[np.float64]
@@ -240,7 +318,11 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validated(self, X, reset=False, dtype=[np.float32, np.float64])
-        return by_blocks(lambda x: x @ self.coef_.T + self.intercept_, X)
+        return by_blocks(self._logits, X)
+
+    def _logits(self, X: NDArray[Any]) -> NDArray[Any]:
+        logits: NDArray[Any] = X @ self.coef_.T + self.intercept_
+        return logits
 
     def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the logits, shape (n, C); for two classes the difference, shape (n,)."""
@@ -261,6 +343,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         logits = self.logits(X).astype(np.float64)
         logits -= logits.max(1, keepdims=True)
+        logits /= self.temperature_
         proba = np.exp(logits)
         proba /= proba.sum(1, keepdims=True)
         return proba

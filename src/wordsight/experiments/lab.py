@@ -27,11 +27,11 @@ from wordsight.experiments.store import Kept, Made, Store
 from wordsight.features.cache import FeatureCache
 from wordsight.features.images import fingerprint
 from wordsight.features.patch_features import PatchFeatures
-from wordsight.mapping.alpha import draw_held_out
 from wordsight.mapping.base import fit_held_out
 from wordsight.mapping.left_out import ridge_leaving_out
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.rows import draw_held_out
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["Features", "Lab", "MapKind", "SeenScores", "Split", "choose_images"]

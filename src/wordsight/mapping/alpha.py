@@ -17,7 +17,6 @@ __all__ = [
     "HeldOutClasses",
     "best_of",
     "climb",
-    "draw_held_out",
     "group_rows",
     "score",
     "squared_error",
@@ -71,31 +70,6 @@ def group_rows(
     fold_of_class = np.arange(n_classes) % usable
     random_state.shuffle(fold_of_class)
     return HeldOutClasses(prototypes, codes.reshape(-1), fold_of_class, usable)
-
-
-def draw_held_out(
-    codes: NDArray[np.int64], fraction: float, random_state: np.random.RandomState
-) -> NDArray[np.bool_]:
-    """Hold out a share of each class's rows, rounded, leaving at least one row in training.
-
-    Parameters
-    ----------
-    codes : ndarray of int, shape (n,)
-        Class of each row.
-    fraction : float
-        Between 0 and 1.
-    random_state : RandomState
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-    """
-    held_out = np.zeros(len(codes), dtype=bool)
-    for code in np.unique(codes):
-        rows = np.flatnonzero(codes == code)
-        count = min(round(fraction * len(rows)), len(rows) - 1)
-        held_out[random_state.permutation(rows)[:count]] = True
-    return held_out
 
 
 def score(

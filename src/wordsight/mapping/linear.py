@@ -15,7 +15,6 @@ from wordsight.mapping.alpha import (
     HeldOutClasses,
     best_of,
     climb,
-    draw_held_out,
     group_rows,
     score,
     squared_error,
@@ -34,7 +33,7 @@ from wordsight.mapping.sums import (
     together,
 )
 from wordsight.progress import report
-from wordsight.rows import READ, StoredRows, by_blocks
+from wordsight.rows import READ, StoredRows, by_blocks, draw_held_out
 
 __all__ = ["DEFAULT_ALPHA", "LinearMap", "ridge"]
 

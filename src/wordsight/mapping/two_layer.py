@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor, resolve_device
 from wordsight.exceptions import InputError
-from wordsight.mapping.alpha import draw_held_out, group_rows
+from wordsight.mapping.alpha import group_rows
 from wordsight.mapping.base import HeldOutFit, RegressionMap, checked_held_out
 from wordsight.mapping.layers import Layers, LayersProblem, loss_and_gradient
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.warm_start import hidden_start, linear_start
 from wordsight.progress import report
-from wordsight.rows import StoredRows, by_blocks, column_mean
+from wordsight.rows import StoredRows, by_blocks, column_mean, draw_held_out
 
 __all__ = ["Layers", "TwoLayerMap", "loss_and_gradient"]
 

@@ -16,7 +16,6 @@ from wordsight.mapping.alpha import (
     HeldOutClasses,
     best_of,
     climb,
-    draw_held_out,
     group_rows,
     score,
     squared_error,
@@ -24,7 +23,7 @@ from wordsight.mapping.alpha import (
 from wordsight.mapping.base import HeldOutFit, checked_held_out
 from wordsight.mapping.sums import DEFAULT_ALPHA, covariance, factor_of
 from wordsight.progress import report
-from wordsight.rows import READ, StoredRows, by_blocks, column_mean
+from wordsight.rows import READ, StoredRows, by_blocks, column_mean, draw_held_out
 from wordsight.validation import validated
 
 __all__ = ["VisualMap"]

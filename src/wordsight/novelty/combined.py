@@ -14,9 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from wordsight.exceptions import InputError
 from wordsight.novelty.base import Centers, NoveltyDetector
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.shares import ShareNovelty
 from wordsight.novelty.stacking import StackingNovelty
 
-__all__ = ["CombinedNovelty", "Trial", "check_classes_suffice"]
+__all__ = ["CombinedNovelty", "ScoreTables", "Trial", "check_classes_suffice"]
+
+ScoreTables = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Standardised scores of a trial's ordinary and novel images, a column for each detector."""
 
 
 def check_classes_suffice(n_classes: int) -> None:
@@ -36,22 +40,24 @@ class Trial:
     ----------
     rest, rest_labels : ndarray, shapes (n_rest, d) and (n_rest,)
         Mapped images of the classes kept, that the map was trained on.
-    held_out : ndarray, shape (m, d)
+    held_out, held_out_labels : ndarray, shapes (m, d) and (m,)
         Mapped images of the classes kept, that it was not trained on.
-    novel : ndarray, shape (q, d)
+    novel, novel_labels : ndarray, shapes (q, d) and (q,)
         Mapped images of the classes held out.
     centers : dict of label to ndarray
         Word vectors of the classes kept.
-    unseen_centers : ndarray, shape (n_pseudo, d)
+    unseen_centers : dict of label to ndarray
         Those of the classes held out.
     """
 
     rest: NDArray[np.float64]
     rest_labels: NDArray[Any]
     held_out: NDArray[np.float64]
+    held_out_labels: NDArray[Any]
     novel: NDArray[np.float64]
+    novel_labels: NDArray[Any]
     centers: dict[Any, NDArray[np.float64]]
-    unseen_centers: NDArray[np.float64]
+    unseen_centers: dict[Any, NDArray[np.float64]]
 
 
 class CombinedNovelty(NoveltyDetector):
@@ -69,7 +75,8 @@ class CombinedNovelty(NoveltyDetector):
     Parameters
     ----------
     detectors : sequence of NoveltyDetector or None, default None
-        None is `StackingNovelty` by cosine and by distance, and `GaussianNovelty`.
+        None is `StackingNovelty` by cosine, by cosine about the mean of the seen words and by
+        distance; `GaussianNovelty`; and both rules of `ShareNovelty`.
     alpha : float, default 0.01
         Weight of the penalty of the logistic regression.
     false_novel_rate : float, default 0.1
@@ -112,7 +119,14 @@ class CombinedNovelty(NoveltyDetector):
 
     def _members(self) -> list[NoveltyDetector]:
         if self.detectors is None:
-            return [StackingNovelty("cosine"), StackingNovelty("euclidean"), GaussianNovelty()]
+            return [
+                StackingNovelty("cosine"),
+                StackingNovelty("cosine", centred=True),
+                StackingNovelty("euclidean"),
+                GaussianNovelty(),
+                ShareNovelty("largest"),
+                ShareNovelty("margin"),
+            ]
         if not len(self.detectors):
             raise InputError("no detector was given; give at least one to weigh")
         for each in self.detectors:
@@ -175,21 +189,45 @@ class CombinedNovelty(NoveltyDetector):
                 "weights are learned from trials with ordinary and novel images; hold out images "
                 "of the classes kept, and at least one class"
             )
-        tables, novel, weight = [], [], []
-        for trial in trials:
-            member = clone(self).fit(trial.rest, trial.rest_labels, centers=trial.centers)
-            member.set_unseen(trial.unseen_centers)
-            member._measure(trial.held_out)
-            for points, is_novel in ((trial.held_out, 0), (trial.novel, 1)):
-                tables.append(member._standardised(points))
-                novel.append(np.full(len(points), is_novel))
-                weight.append(np.full(len(points), 1.0 / len(points)))
-        shares = np.concatenate(weight) / (2 * len(trials))
+        return self.weigh([self.standardised_scores(trial) for trial in trials])
+
+    def standardised_scores(self, trial: Trial) -> ScoreTables:
+        """Return what `weigh` learns from: the scores of the detectors, fitted on a trial.
+
+        Parameters
+        ----------
+        trial : Trial
+
+        Returns
+        -------
+        held_out, novel : ndarray of float64, shapes (m, n_detectors) and (q, n_detectors)
+        """
+        member = clone(self).fit(trial.rest, trial.rest_labels, centers=trial.centers)
+        member.set_unseen(np.stack(list(trial.unseen_centers.values())))
+        member._measure(trial.held_out)
+        return member._standardised(trial.held_out), member._standardised(trial.novel)
+
+    def weigh(self, tables: Sequence[ScoreTables]) -> Self:
+        """Learn the weights from the scores of some trials; see `learn_weights`.
+
+        Parameters
+        ----------
+        tables : sequence of (ndarray, ndarray)
+            From `standardised_scores`.
+        """
+        parts = [part for pair in tables for part in pair]
+        novel = np.concatenate([np.full(len(part), k % 2) for k, part in enumerate(parts)])
+        weight = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in parts])
         # its penalty is on the sum over images, this one's on their mean
         model = LogisticRegression(C=1.0 / self.alpha, tol=1e-8, max_iter=1000)
-        model.fit(np.concatenate(tables), np.concatenate(novel), sample_weight=shares)
+        model.fit(np.concatenate(parts), novel, sample_weight=weight / len(parts))
         self.coef_, self.intercept_ = -model.coef_[0], float(model.intercept_[0])
         return self
+
+    def weighed(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the score that the weights make of standardised scores (n, n_detectors)."""
+        score: NDArray[np.float64] = scores @ self.coef_ - self.intercept_
+        return score
 
     def _standardised(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = (self._raw(points) - self.means_) / self.scales_
@@ -219,8 +257,7 @@ class CombinedNovelty(NoveltyDetector):
         return self
 
     def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        score: NDArray[np.float64] = self._standardised(points) @ self.coef_ - self.intercept_
-        return score
+        return self.weighed(self._standardised(points))
 
     def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(expit(-scores), dtype=np.float64)

@@ -49,9 +49,8 @@ class StackingNovelty(LogisticNovelty):
     References
     ----------
     Chao, Changpinyo, Gong, Sha: "An Empirical Study and Analysis of Generalized Zero-Shot Learning
-    for Object Recognition in the Wild", ECCV 2016, Eq. 4. Hara, Suzuki, Shimbo, Kobayashi, Fukumizu,
-    Radovanović: "Localized Centering: Reducing Hubness in Large-Sample Data", AAAI 2015, for
-    centring.
+    for Object Recognition in the Wild", ECCV 2016, Eq. 4. Suzuki, Hara, Shimbo, Saerens, Fukumizu:
+    "Centering Similarity Measures to Reduce Hubs", EMNLP 2013, for centring.
     """
 
     classes_: NDArray[Any]
