@@ -369,8 +369,8 @@ def _unpack(
     )
     model.selection_ = None
     model.false_novel_rate_ = finite_number(config.get("false_novel_rate", model.false_novel_rate))
-    keep_seen = config.get("keep_seen")
-    model.keep_seen_ = None if keep_seen is None else finite_number(keep_seen)
+    kept = config.get("keep_seen")
+    model.keep_seen_ = None if kept is None else finite_number(kept)
     model.calibration_points_ = model.calibration_labels_ = model.calibration_right_ = None
     if model.novelty_.compares_words:
         model.calibration_points_, codes = _kept("calibration", "h", len(seen), take)

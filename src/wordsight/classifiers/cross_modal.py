@@ -298,7 +298,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self.mapping_: SemanticMap = self._part(self.mapping, LinearMap)
         self.novelty_: NoveltyDetector = self._part(self.novelty, GaussianNovelty)
         self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
-        self.false_novel_rate_, self.keep_seen_ = self.false_novel_rate, None
+        self.false_novel_rate_ = self.false_novel_rate
+        self.keep_seen_: float | None = None
         draw = check_random_state(self.random_state)
         trials = None
         if goal is not None or isinstance(self.novelty_, CombinedNovelty):

@@ -33,7 +33,7 @@ RATES = np.arange(1, 200) / 200.0
 GATES: Mapping[str, NoveltyDetector] = {
     "gaussian": GaussianNovelty(),
     "stacking": StackingNovelty(),
-    "stacking-centred": StackingNovelty(centred=True),
+    "stacking-centred": StackingNovelty(centre=True),
     "stacking-euclidean": StackingNovelty("euclidean"),
     "combined": CombinedNovelty(),
 }
@@ -188,13 +188,14 @@ def _candidate(
     # what so few images cannot support is out of the question
     fewest = min(len(trial.held_out) for trial in trials)
     first = int(np.searchsorted(RATES, 1.0 / (fewest + 1.0)))
+    asked = goal.value or 0.0
     if goal.kind == "harmonic_mean":
         at, value = first + int(harmonic[first:].argmax()), harmonic
     elif goal.kind == "keep_seen":
         # seen accuracy falls with the share called novel
-        at, value = max(int((seen >= goal.value).sum()) - 1, first), unseen
+        at, value = max(int((seen >= asked).sum()) - 1, first), unseen
     else:
-        at, value = int(np.abs(RATES - goal.value).argmin()), harmonic
+        at, value = int(np.abs(RATES - asked).argmin()), harmonic
     return Candidate(
         alpha,
         name,
@@ -214,14 +215,14 @@ def _scores_of(gate: NoveltyDetector, trials: Sequence[Trial]) -> list[ScoreTabl
         for number, pair in enumerate(tables):
             # its weights are learned on the other trials: on its own they would look too good
             others = tables[:number] + tables[number + 1 :]
-            member = clone(gate).weigh(others)
-            found.append((member.weighed(pair[0]), member.weighed(pair[1])))
+            weighing = clone(gate).weigh(others)
+            found.append((weighing.weighed(pair[0]), weighing.weighed(pair[1])))
         return found
     found = []
     for trial in trials:
-        member = clone(gate).fit(trial.rest, trial.rest_labels, centers=trial.centers)
-        member.set_unseen(np.stack(list(trial.unseen_centers.values())))
-        found.append((member.score_samples(trial.held_out), member.score_samples(trial.novel)))
+        alone = clone(gate).fit(trial.rest, trial.rest_labels, centers=trial.centers)
+        alone.set_unseen(np.stack(list(trial.unseen_centers.values())))
+        found.append((alone.score_samples(trial.held_out), alone.score_samples(trial.novel)))
     return found
 
 

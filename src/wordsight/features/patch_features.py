@@ -455,10 +455,10 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             rows, pixels = batch
             # torch takes no reversed views
             tensor = torch.tensor(np.ascontiguousarray(pixels), device=encoder.filters.device)
-            pooled = encoder.encode(tensor)
+            codes = encoder.encode(tensor)
             if self.mirror:  # quadrant by quadrant: the left one of each
-                pooled = pooled.add_(encoder.encode(tensor.flip(2))).div_(2)
-            pooled = pooled.cpu().numpy()
+                codes = codes.add_(encoder.encode(tensor.flip(2))).div_(2)
+            pooled = codes.cpu().numpy()
             return rows, pooled if finish is None else finish(pooled)
 
         on_gpu = encoder.filters.device.type != "cpu"

@@ -121,7 +121,7 @@ class CombinedNovelty(NoveltyDetector):
         if self.detectors is None:
             return [
                 StackingNovelty("cosine"),
-                StackingNovelty("cosine", centred=True),
+                StackingNovelty("cosine", centre=True),
                 StackingNovelty("euclidean"),
                 GaussianNovelty(),
                 ShareNovelty("largest"),

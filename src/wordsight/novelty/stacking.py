@@ -27,7 +27,7 @@ class StackingNovelty(LogisticNovelty):
     ----------
     metric : {"cosine", "euclidean"}, default "cosine"
         By what words are near.
-    centred : bool, default False
+    centre : bool, default False
         Count points and words from the mean of the seen words. Cosines then tell directions apart
         that all words share otherwise, and no word is near to everything; distances stay.
     false_novel_rate : float, default 0.1
@@ -61,11 +61,11 @@ class StackingNovelty(LogisticNovelty):
         self,
         metric: Literal["cosine", "euclidean"] = "cosine",
         *,
-        centred: bool = False,
+        centre: bool = False,
         false_novel_rate: float = 0.1,
     ) -> None:
         self.metric = metric
-        self.centred = centred
+        self.centre = centre
         self.false_novel_rate = false_novel_rate
 
     def _fit(
@@ -107,7 +107,7 @@ class StackingNovelty(LogisticNovelty):
         self, points: NDArray[np.float64], words: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the similarity of each point to the nearest word, (n,)."""
-        if self.centred:
+        if self.centre:
             origin = self.centers_.mean(axis=0)
             points, words = points - origin, words - origin
         nearest: NDArray[np.float64] = similarity(points, words, self.metric).max(axis=1)
