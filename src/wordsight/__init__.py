@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wordsight import metrics
     from wordsight.classifiers.cross_modal import CrossModalClassifier
+    from wordsight.classifiers.selection import Goal
+    from wordsight.classifiers.shares import ShareClassifier
     from wordsight.classifiers.softmax import SoftmaxClassifier
     from wordsight.classifiers.word_directions import WordDirections
     from wordsight.classifiers.word_gaussian import WordGaussians
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from wordsight.novelty.confidence import SoftmaxNovelty
     from wordsight.novelty.conformal import ConformalNovelty
     from wordsight.novelty.gaussian import GaussianNovelty
+    from wordsight.novelty.length import LengthNovelty
     from wordsight.novelty.loop import LocalOutlierProbability
     from wordsight.novelty.mahalanobis import MahalanobisNovelty
     from wordsight.novelty.neighbour_distance import NeighbourDistance
+    from wordsight.novelty.shares import ShareNovelty
     from wordsight.novelty.stacking import StackingNovelty
     from wordsight.persistence import load_model, save_model
     from wordsight.words.vectors import WordVectors
@@ -38,11 +42,15 @@ __all__ = [
     "CrossModalClassifier",
     "EncodedFeatures",
     "GaussianNovelty",
+    "Goal",
+    "LengthNovelty",
     "LinearMap",
     "LocalOutlierProbability",
     "MahalanobisNovelty",
     "NeighbourDistance",
     "PatchFeatures",
+    "ShareClassifier",
+    "ShareNovelty",
     "SoftmaxClassifier",
     "SoftmaxNovelty",
     "StackingNovelty",
@@ -63,11 +71,15 @@ _HOME = {
     "CrossModalClassifier": "wordsight.classifiers.cross_modal",
     "EncodedFeatures": "wordsight.features.encoded",
     "GaussianNovelty": "wordsight.novelty.gaussian",
+    "Goal": "wordsight.classifiers.selection",
+    "LengthNovelty": "wordsight.novelty.length",
     "LinearMap": "wordsight.mapping.linear",
     "LocalOutlierProbability": "wordsight.novelty.loop",
     "MahalanobisNovelty": "wordsight.novelty.mahalanobis",
     "NeighbourDistance": "wordsight.novelty.neighbour_distance",
     "PatchFeatures": "wordsight.features.patch_features",
+    "ShareClassifier": "wordsight.classifiers.shares",
+    "ShareNovelty": "wordsight.novelty.shares",
     "SoftmaxClassifier": "wordsight.classifiers.softmax",
     "SoftmaxNovelty": "wordsight.novelty.confidence",
     "StackingNovelty": "wordsight.novelty.stacking",

@@ -24,6 +24,7 @@ from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.length import LengthNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.novelty.mahalanobis import FeatureMahalanobisNovelty, MahalanobisNovelty
 from wordsight.novelty.neighbour_distance import FeatureNeighbourDistance, NeighbourDistance
@@ -216,6 +217,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
         "StackingNovelty": StoredPart(
             StackingNovelty, {"centers_": ("C", "m"), "unseen_centers_": ("u", "m")}, _LOGISTIC
         ),
+        "LengthNovelty": StoredPart(LengthNovelty, {"centers_": ("C", "m")}, _LOGISTIC),
         "ShareNovelty": StoredPart(ShareNovelty, {"centers_": ("C", "m")}, _LOGISTIC),
         "MahalanobisNovelty": StoredPart(
             MahalanobisNovelty,

@@ -13,9 +13,11 @@ from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.length import LengthNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.novelty.mahalanobis import MahalanobisNovelty
 from wordsight.novelty.neighbour_distance import NeighbourDistance
+from wordsight.novelty.shares import ShareNovelty
 from wordsight.novelty.stacking import StackingNovelty
 
 DETECTORS = [
@@ -24,6 +26,10 @@ DETECTORS = [
     LocalOutlierProbability(n_neighbors=8),
     LocalOutlierProbability(n_neighbors=8, sqrt2=False),
     StackingNovelty("euclidean"),
+    StackingNovelty("cosine", centre=True, side="seen"),
+    LengthNovelty(),
+    ShareNovelty("largest"),
+    ShareNovelty("entropy"),
     MahalanobisNovelty(),
     NeighbourDistance(n_neighbors=8),
 ]
@@ -58,6 +64,9 @@ def fitted(detector: NoveltyDetector) -> tuple[NoveltyDetector, NDArray[np.float
         LocalOutlierProbability(n_neighbors=8),
         StackingNovelty("cosine"),
         StackingNovelty("euclidean"),
+        ShareNovelty("largest"),
+        ShareNovelty("margin"),
+        ShareNovelty("entropy"),
         MahalanobisNovelty(),
         NeighbourDistance(n_neighbors=8),
         SoftmaxNovelty("confidence"),

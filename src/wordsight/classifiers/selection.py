@@ -25,7 +25,17 @@ from wordsight.novelty.combined import CombinedNovelty, ScoreTables, Trial
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.stacking import StackingNovelty
 
-__all__ = ["GATES", "Candidate", "Goal", "Selection", "select", "threshold_keeping"]
+__all__ = [
+    "GATES",
+    "Candidate",
+    "Curve",
+    "Goal",
+    "Selection",
+    "curves_of",
+    "judge",
+    "select",
+    "threshold_keeping",
+]
 
 RATES = np.arange(1, 200) / 200.0
 """Shares of seen images called novel that are tried: half a percent apart."""
@@ -161,7 +171,7 @@ def select(
     def best_at(alpha: float | None) -> float:
         nonlocal best
         these = trials.at(alpha)
-        found = [_candidate(alpha, name, gate, these, goal) for name, gate in gates.items()]
+        found = [judge(alpha, name, curves_of(gate, these), goal) for name, gate in gates.items()]
         candidates.extend(found)
         here = max(found, key=lambda one: one.value)
         if best is None or here.value > best[0].value:
@@ -177,28 +187,67 @@ def select(
     return Selection(goal, chosen, tuple(candidates), clone(gates[chosen.gate]), of_chosen)
 
 
-def _candidate(
-    alpha: float | None, name: str, gate: NoveltyDetector, trials: Sequence[Trial], goal: Goal
-) -> Candidate:
+@dataclass(frozen=True)
+class Curve:
+    """What a gate comes to on a class held out, at each of the shares tried.
+
+    Attributes
+    ----------
+    seen_accuracy, unseen_accuracy : ndarray of shape (n_rates,)
+    n_images : int
+        Ordinary images that thresholds were set on.
+    """
+
+    seen_accuracy: NDArray[np.float64]
+    unseen_accuracy: NDArray[np.float64]
+    n_images: int
+
+
+def curves_of(gate: NoveltyDetector, trials: Sequence[Trial]) -> list[Curve]:
+    """Return what a gate comes to on each trial.
+
+    Parameters
+    ----------
+    gate : NoveltyDetector
+        Is fitted on each trial anew; the weights of a `CombinedNovelty` are learned on the others.
+    trials : sequence of Trial
+    """
     scores = _scores_of(gate, trials)
-    curves = [_curve(trial, *pair) for trial, pair in zip(trials, scores, strict=True)]
-    seen = np.mean([curve[0] for curve in curves], axis=0)
-    unseen = np.mean([curve[1] for curve in curves], axis=0)
-    harmonic = np.mean([_harmonic_mean(*curve) for curve in curves], axis=0)
+    return [_curve(trial, *pair) for trial, pair in zip(trials, scores, strict=True)]
+
+
+def judge(alpha: float | None, gate: str, curves: Sequence[Curve], goal: Goal) -> Candidate:
+    """Return where a gate serves a goal best, and what it comes to there.
+
+    Parameters
+    ----------
+    alpha : float or None
+        Ridge term of the maps.
+    gate : str
+        Its name.
+    curves : sequence of Curve
+        Of the trials.
+    goal : Goal
+    """
+    seen = np.mean([curve.seen_accuracy for curve in curves], axis=0)
+    unseen = np.mean([curve.unseen_accuracy for curve in curves], axis=0)
+    harmonic = np.mean(
+        [_harmonic_mean(curve.seen_accuracy, curve.unseen_accuracy) for curve in curves], axis=0
+    )
     # what so few images cannot support is out of the question
-    fewest = min(len(trial.held_out) for trial in trials)
+    fewest = min(curve.n_images for curve in curves)
     first = int(np.searchsorted(RATES, 1.0 / (fewest + 1.0)))
     asked = goal.value or 0.0
     if goal.kind == "harmonic_mean":
         at, value = first + int(harmonic[first:].argmax()), harmonic
     elif goal.kind == "keep_seen":
         # seen accuracy falls with the share called novel
-        at, value = max(int((seen >= asked).sum()) - 1, first), unseen
+        at, value = max(int((seen >= asked - 1e-9).sum()) - 1, first), unseen
     else:
         at, value = int(np.abs(RATES - asked).argmin()), harmonic
     return Candidate(
         alpha,
-        name,
+        gate,
         float(RATES[at]),
         float(seen[at]),
         float(unseen[at]),
@@ -226,16 +275,15 @@ def _scores_of(gate: NoveltyDetector, trials: Sequence[Trial]) -> list[ScoreTabl
     return found
 
 
-def _curve(
-    trial: Trial, ordinary: NDArray[np.float64], novel: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curve(trial: Trial, ordinary: NDArray[np.float64], novel: NDArray[np.float64]) -> Curve:
     """Return seen and unseen accuracy at each of `RATES`, means over classes."""
     thresholds = np.quantile(ordinary, RATES)
     seen_right = _right(trial.held_out, trial.held_out_labels, trial.centers, by_share=True)
     unseen_right = _right(trial.novel, trial.novel_labels, trial.unseen_centers, by_share=False)
-    return (
+    return Curve(
         _weighed_counts(ordinary, seen_right, thresholds, trial.held_out_labels, novel=False),
         _weighed_counts(novel, unseen_right, thresholds, trial.novel_labels, novel=True),
+        len(ordinary),
     )
 
 
@@ -304,5 +352,5 @@ def threshold_keeping(
     """
     thresholds = np.unique(scores)
     accuracy = _weighed_counts(scores, right, thresholds, labels, novel=False)
-    enough = np.flatnonzero(accuracy >= keep_seen)
+    enough = np.flatnonzero(accuracy >= keep_seen - 1e-9)  # sums of shares are rounded
     return float(thresholds[enough[-1]]) if len(enough) else None

@@ -118,5 +118,6 @@ class ShareClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, S: Any) -> NDArray[Any]:
         """Return the class with the largest share."""
-        names: NDArray[Any] = self.classes_[self.logits(S).argmax(1)]
+        best = self.logits(S).argmax(1)
+        names: NDArray[Any] = self.classes_[best]
         return names

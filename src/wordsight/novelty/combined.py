@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from wordsight.exceptions import InputError
 from wordsight.novelty.base import Centers, NoveltyDetector
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.novelty.length import LengthNovelty
 from wordsight.novelty.shares import ShareNovelty
 from wordsight.novelty.stacking import StackingNovelty
 
@@ -69,16 +70,20 @@ class CombinedNovelty(NoveltyDetector):
     as if they were unseen: no image of a truly unseen class is needed. Before that, all weights are
     the same. `CrossModalClassifier` holds out up to ten seen classes in turn, and learns them.
 
-    The score is minus the log odds of being novel, seen and unseen counted alike; the threshold is
+    The score is minus the log odds of being novel, as if half of all images were; the threshold is
     `offset_`, as everywhere, and `novelty_proba` does not depend on it.
 
     Parameters
     ----------
     detectors : sequence of NoveltyDetector or None, default None
-        None is `StackingNovelty` by cosine, by cosine about the mean of the seen words and by
-        distance; `GaussianNovelty`; and both rules of `ShareNovelty`.
+        None is ten of mapped points: `StackingNovelty` by cosine and by distance, and about the
+        mean of the seen words with both sides together and each alone; `LengthNovelty`;
+        `GaussianNovelty`; and the three rules of `ShareNovelty`.
     alpha : float, default 0.01
         Weight of the penalty of the logistic regression.
+    unseen_share : float, default 0.5
+        Share of images that are expected to be of unseen classes: what P(V = u | x) is before
+        anything is known of x. The threshold and all scores are the same whatever it is.
     false_novel_rate : float, default 0.1
         The fraction of seen images that may be called novel.
 
@@ -111,21 +116,27 @@ class CombinedNovelty(NoveltyDetector):
         detectors: Sequence[NoveltyDetector] | None = None,
         *,
         alpha: float = 0.01,
+        unseen_share: float = 0.5,
         false_novel_rate: float = 0.1,
     ) -> None:
         self.detectors = detectors
         self.alpha = alpha
+        self.unseen_share = unseen_share
         self.false_novel_rate = false_novel_rate
 
     def _members(self) -> list[NoveltyDetector]:
         if self.detectors is None:
             return [
                 StackingNovelty("cosine"),
-                StackingNovelty("cosine", centre=True),
                 StackingNovelty("euclidean"),
+                StackingNovelty("cosine", centre=True),
+                StackingNovelty("cosine", centre=True, side="seen"),
+                StackingNovelty("cosine", centre=True, side="unseen"),
+                LengthNovelty(),
                 GaussianNovelty(),
                 ShareNovelty("largest"),
                 ShareNovelty("margin"),
+                ShareNovelty("entropy"),
             ]
         if not len(self.detectors):
             raise InputError("no detector was given; give at least one to weigh")
@@ -142,23 +153,29 @@ class CombinedNovelty(NoveltyDetector):
     ) -> None:
         if not 0 < self.alpha < np.inf:
             raise InputError(f"alpha={self.alpha!r} was given; expected a number above 0")
+        if not 0 < self.unseen_share < 1:
+            raise InputError(
+                f"unseen_share={self.unseen_share!r} was given; expected a share between 0 and 1"
+            )
         self.detectors_ = self._members()
         for each in self.detectors_:
             each.fit(points, labels, centers=centers)
         count = len(self.detectors_)
         self.coef_, self.intercept_ = np.full(count, 1.0 / count), 0.0
-        self._measure(points)
-        self.offset_ = float(np.quantile(self._score(points), self.false_novel_rate))
+        standardised = self._measured(points)
+        self.offset_ = float(np.quantile(self.weighed(standardised), self.false_novel_rate))
 
     def _raw(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.stack([each.score_samples(points) for each in self.detectors_], axis=1)
 
-    def _measure(self, points: NDArray[np.float64]) -> None:
-        """Learn what scores ordinary points have."""
+    def _measured(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Learn what scores ordinary points have; return them, standardised."""
         raw = self._raw(points)
         self.means_ = raw.mean(axis=0)
         spread = raw.std(axis=0)
         self.scales_ = np.where(spread > 0, spread, 1.0)
+        standardised: NDArray[np.float64] = (raw - self.means_) / self.scales_
+        return standardised
 
     def check_enough(self, counts: NDArray[np.int64], false_novel_rate: float) -> None:
         """Raise `InputError` where classes or held-out images are too few."""
@@ -204,8 +221,8 @@ class CombinedNovelty(NoveltyDetector):
         """
         member = clone(self).fit(trial.rest, trial.rest_labels, centers=trial.centers)
         member.set_unseen(np.stack(list(trial.unseen_centers.values())))
-        member._measure(trial.held_out)
-        return member._standardised(trial.held_out), member._standardised(trial.novel)
+        ordinary = member._measured(member._check_points(trial.held_out, reset=False))
+        return ordinary, member._standardised(member._check_points(trial.novel, reset=False))
 
     def weigh(self, tables: Sequence[ScoreTables]) -> Self:
         """Learn the weights from the scores of some trials; see `learn_weights`.
@@ -241,7 +258,7 @@ class CombinedNovelty(NoveltyDetector):
         y: ArrayLike | None = None,
     ) -> Self:
         """Measure the scores of held-out ordinary images, and set the threshold on them."""
-        self._measure(self._check_points(S, reset=False))
+        self._measured(self._check_points(S, reset=False))
         return super().calibrate(S, false_novel_rate, y=y)
 
     @property
@@ -260,4 +277,4 @@ class CombinedNovelty(NoveltyDetector):
         return self.weighed(self._standardised(points))
 
     def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(expit(-scores), dtype=np.float64)
+        return np.asarray(expit(logit(self.unseen_share) - scores), dtype=np.float64)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from wordsight.exceptions import InputError
 from wordsight.geometry import shares_of
@@ -15,12 +16,16 @@ __all__ = ["ShareNovelty"]
 class ShareNovelty(LogisticNovelty):
     """Novel is what is made of several seen classes and of none alone.
 
-    The score is the largest of an image's shares (`shares_of`), or by how much it leads the next.
-    Unseen words have no part in it.
+    The score is the largest of an image's shares (`shares_of`); by how much it leads the next; or
+    minus the entropy of their softmax. Unseen words have no part in it.
 
     Parameters
     ----------
-    rule : {"largest", "margin"}, default "largest"
+    rule : {"largest", "margin", "entropy"}, default "largest"
+    temperature : float, default 0.125
+        What shares are divided by before the softmax, for ``rule="entropy"``: shares lie between 0
+        and 1 for the most part, so that an image made of one class alone is then taken for that
+        class with all but certainty.
     false_novel_rate : float, default 0.1
         The fraction of seen images that may be called novel.
 
@@ -46,9 +51,14 @@ class ShareNovelty(LogisticNovelty):
     centers_: NDArray[np.float64]
 
     def __init__(
-        self, rule: Literal["largest", "margin"] = "largest", *, false_novel_rate: float = 0.1
+        self,
+        rule: Literal["largest", "margin", "entropy"] = "largest",
+        *,
+        temperature: float = 0.125,
+        false_novel_rate: float = 0.1,
     ) -> None:
         self.rule = rule
+        self.temperature = temperature
         self.false_novel_rate = false_novel_rate
 
     def _fit(
@@ -59,11 +69,19 @@ class ShareNovelty(LogisticNovelty):
         self._set_scale(self._score(points))
 
     def _check_parameters(self) -> None:
-        if self.rule not in ("largest", "margin"):
-            raise InputError(f"rule={self.rule!r} is unknown; choose 'largest' or 'margin'")
+        if self.rule not in ("largest", "margin", "entropy"):
+            raise InputError(
+                f"rule={self.rule!r} is unknown; choose 'largest', 'margin' or 'entropy'"
+            )
+        if not 0.0 < self.temperature < np.inf:
+            raise InputError(f"temperature={self.temperature!r} was given; give a number above 0")
 
     def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        shares = np.sort(shares_of(points, self.centers_), axis=1)
+        shares = shares_of(points, self.centers_)
+        if self.rule == "entropy":
+            log_proba = log_softmax(shares / self.temperature, axis=1)
+            return np.asarray((np.exp(log_proba) * log_proba).sum(axis=1))
+        shares = np.sort(shares, axis=1)
         if self.rule == "margin" and shares.shape[1] > 1:
             return np.asarray(shares[:, -1] - shares[:, -2])
         return shares[:, -1]

@@ -27,6 +27,11 @@ class StackingNovelty(LogisticNovelty):
     ----------
     metric : {"cosine", "euclidean"}, default "cosine"
         By what words are near.
+    side : {"both", "seen", "unseen"}, default "both"
+        Which words are compared with: with "seen" the score is the similarity to the nearest seen
+        word alone, with "unseen" minus that to the nearest unseen one. Neither is much of a gate;
+        a gate that weighs several (`CombinedNovelty`) can make more of them than of their
+        difference.
     centre : bool, default False
         Count points and words from the mean of the seen words. Cosines then tell directions apart
         that all words share otherwise, and no word is near to everything; distances stay.
@@ -61,10 +66,12 @@ class StackingNovelty(LogisticNovelty):
         self,
         metric: Literal["cosine", "euclidean"] = "cosine",
         *,
+        side: Literal["both", "seen", "unseen"] = "both",
         centre: bool = False,
         false_novel_rate: float = 0.1,
     ) -> None:
         self.metric = metric
+        self.side = side
         self.centre = centre
         self.false_novel_rate = false_novel_rate
 
@@ -78,11 +85,13 @@ class StackingNovelty(LogisticNovelty):
 
     def _check_parameters(self) -> None:
         check_metric(self.metric)
+        if self.side not in ("both", "seen", "unseen"):
+            raise InputError(f"side={self.side!r} is unknown; choose 'both', 'seen' or 'unseen'")
 
     @property
     def compares_words(self) -> bool:
         """Whether scores depend on the words of the unseen classes."""
-        return True
+        return self.side != "seen"
 
     def set_unseen(self, centers: ArrayLike) -> Self:
         """Compare with these word vectors of unseen classes from now on, shape (n_unseen, d)."""
@@ -98,9 +107,11 @@ class StackingNovelty(LogisticNovelty):
         return self
 
     def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        score = self._similarity(points, self.centers_)
-        if len(self.unseen_centers_):
-            score = score - self._similarity(points, self.unseen_centers_)
+        score = np.zeros(len(points))
+        if self.side != "unseen":
+            score += self._similarity(points, self.centers_)
+        if self.side != "seen" and len(self.unseen_centers_):
+            score -= self._similarity(points, self.unseen_centers_)
         return score
 
     def _similarity(
