@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,13 @@ def test_every_test_that_the_equations_name_exists() -> None:
 def test_python_in_the_pages_is_python(page: Path) -> None:
     for block in blocks(page, "python"):
         assert ast.parse(block).body
+
+
+def test_the_python_about_hubs_runs() -> None:
+    (block,) = blocks(ROOT / "docs" / "hubness.md", "python")
+    here: dict[str, Any] = {}
+    exec(block, here)
+    assert set(here["model"].recognise(here["X"]).unseen_label) <= {"truck", "boat"}
 
 
 @pytest.fixture(scope="module")

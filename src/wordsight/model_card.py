@@ -73,6 +73,8 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         f"images so that about {100 * config['params']['false_novel_rate']:.3g} % of seen images "
         f"are called novel; gate: {config['params']['gate']}.",
     ]
+    if config.get("unseen_classifier"):
+        lines.append(f"- Unseen classes: {_about_unseen(config['unseen_classifier'])}.")
     lines.append(
         f"- Held out: of these images {config['held_out_accuracy']:.1%} lie nearest to the word of "
         f"their own class, among the {len(config['seen'])} seen ones."
@@ -92,6 +94,11 @@ def _about_map(mapping: Mapping[str, Any]) -> str:
             f"iteration {fitted['best_iter_']} of {fitted['n_iter_']} kept"
         )
     return f"ridge term {fitted['alpha_']:.3g}"
+
+
+def _about_unseen(entry: Mapping[str, Any]) -> str:
+    settings = [f"{name}={value}" for name, value in entry.items() if name != "kind"]
+    return f"{entry.get('kind', 'WordGaussians')}, {', '.join(settings)}"
 
 
 def _scores(about: Mapping[str, Any]) -> str:

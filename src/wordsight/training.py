@@ -15,6 +15,7 @@ import numpy as np
 
 from wordsight.classifiers.cross_modal import CrossModalClassifier, Gate
 from wordsight.classifiers.softmax import SoftmaxClassifier
+from wordsight.classifiers.word_directions import WordDirections
 from wordsight.cost import estimate_seconds
 from wordsight.data.dataset import Dataset, OnBroken
 from wordsight.data.files import shown
@@ -27,6 +28,7 @@ from wordsight.features.encoding import EncoderKind
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty
 from wordsight.novelty.confidence import SoftmaxNovelty
@@ -76,6 +78,20 @@ DETECTORS: dict[NoveltyKind, Callable[[], NoveltyDetector]] = {
     "combined": CombinedNovelty,
 }
 
+MapKind = Literal["linear", "two-layer", "visual"]
+"""Names of maps."""
+
+UnseenKind = Literal["gaussian", "cosine", "centred", "csls", "inverted-softmax"]
+"""Names of classifiers of unseen classes."""
+
+UNSEEN_CLASSIFIERS: dict[UnseenKind, Callable[[], WordDirections | None]] = {
+    "gaussian": lambda: None,  # `WordGaussians`, whose variance is known after the map
+    "cosine": lambda: WordDirections(centre=False),
+    "centred": WordDirections,
+    "csls": lambda: WordDirections(correction="csls"),
+    "inverted-softmax": lambda: WordDirections(correction="inverted_softmax"),
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -87,16 +103,20 @@ class Settings:
         Height and width that images are brought to.
     n_atoms, n_patches, dictionary, encoder, mirror
         Of `PatchFeatures`.
-    map : {"linear", "two-layer"}
-        `LinearMap` or `TwoLayerMap`.
+    map : {"linear", "two-layer", "visual"}
+        `LinearMap`, `TwoLayerMap` or `VisualMap`.
     alpha : float or "auto"
-        Of `LinearMap`; `TwoLayerMap` starts from a linear map with this ridge term, and "auto" is
-        its default.
+        Of `LinearMap` and `VisualMap`; `TwoLayerMap` starts from a linear map with this ridge term,
+        and "auto" is its default.
     n_hidden, weight_decay
         Of `TwoLayerMap`.
     novelty : one of `DETECTORS`
         The novelty detector: ``"gaussian"`` and ``"per-class"`` are the two rules of
         `GaussianNovelty`, ``"loop"`` is `LocalOutlierProbability`; the others stand beside these.
+    unseen_classifier : one of `UNSEEN_CLASSIFIERS`
+        What tells unseen classes apart: ``"gaussian"`` is `WordGaussians`; the others are
+        `WordDirections`, ``"cosine"`` without its centre, ``"csls"`` and ``"inverted-softmax"``
+        with these corrections.
     gate, false_novel_rate, calibration_fraction, random_state
         Of `CrossModalClassifier`.
     softmax_alpha : float
@@ -111,11 +131,12 @@ class Settings:
     dictionary: DictionaryKind = "omp1"
     encoder: EncoderKind = "soft_threshold"
     mirror: bool = False
-    map: Literal["linear", "two-layer"] = "linear"
+    map: MapKind = "linear"
     alpha: float | Literal["auto"] = "auto"
     n_hidden: int = 200
     weight_decay: float = 1e-4
     novelty: NoveltyKind = "gaussian"
+    unseen_classifier: UnseenKind = "gaussian"
     gate: Gate = "hard"
     false_novel_rate: float = 0.1
     calibration_fraction: float = 0.1
@@ -143,6 +164,7 @@ class Settings:
             mapping=self._mapping(),
             novelty=self._detector(),
             seen_classifier=SoftmaxClassifier(self.softmax_alpha, device=self.device),
+            unseen_classifier=UNSEEN_CLASSIFIERS[self.unseen_classifier](),
             gate=self.gate,
             false_novel_rate=self.false_novel_rate,
             calibration_fraction=self.calibration_fraction,
@@ -151,9 +173,11 @@ class Settings:
             random_state=self.random_state,
         )
 
-    def _mapping(self) -> LinearMap | TwoLayerMap:
+    def _mapping(self) -> LinearMap | TwoLayerMap | VisualMap:
         if self.map == "linear":
             return LinearMap(self.alpha, device=self.device, random_state=self.random_state)
+        if self.map == "visual":
+            return VisualMap(self.alpha, device=self.device, random_state=self.random_state)
         mapping = TwoLayerMap(
             self.n_hidden,
             weight_decay=self.weight_decay,

@@ -15,7 +15,13 @@ from wordsight.cli.fit import fit
 from wordsight.data.scenes import make_scenes
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.gaussian import GaussianNovelty
-from wordsight.training import DETECTORS, NoveltyKind
+from wordsight.training import (
+    DETECTORS,
+    UNSEEN_CLASSIFIERS,
+    MapKind,
+    NoveltyKind,
+    UnseenKind,
+)
 
 
 def config_of(model: Path) -> dict[str, Any]:
@@ -95,10 +101,15 @@ def test_the_model_is_that_of_the_python_names(scenes: Path, tmp_path: Path, run
     )
 
 
-def test_every_detector_of_the_settings_can_be_asked_for() -> None:
-    annotation = inspect.signature(fit).parameters["novelty"].annotation
-    offered = get_args(get_args(annotation)[0])
-    assert offered == tuple(DETECTORS) == get_args(NoveltyKind)
+def offered(option: str) -> tuple[Any, ...]:
+    annotation = inspect.signature(fit).parameters[option].annotation
+    return get_args(get_args(annotation)[0])
+
+
+def test_every_part_of_the_settings_can_be_asked_for() -> None:
+    assert offered("novelty") == tuple(DETECTORS) == get_args(NoveltyKind)
+    assert offered("unseen_classifier") == tuple(UNSEEN_CLASSIFIERS) == get_args(UnseenKind)
+    assert offered("map_kind") == get_args(MapKind)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +139,17 @@ def test_every_detector_of_the_settings_can_be_asked_for() -> None:
             ("--map", "two-layer", "--alpha", "0.3"),
             ("parts", "mapping", "params", "alpha"),
             0.3,
+        ),
+        (("--map", "visual"), ("parts", "mapping", "kind"), "VisualMap"),
+        (("--map", "visual", "--alpha", "0.3"), ("parts", "mapping", "params", "alpha"), 0.3),
+        (("--unseen-classifier", "gaussian"), ("unseen_classifier",), None),
+        (("--unseen-classifier", "cosine"), ("unseen_classifier", "centre"), False),
+        (("--unseen-classifier", "centred"), ("unseen_classifier", "centre"), True),
+        (("--unseen-classifier", "csls"), ("unseen_classifier", "correction"), "csls"),
+        (
+            ("--unseen-classifier", "inverted-softmax"),
+            ("unseen_classifier", "correction"),
+            "inverted_softmax",
         ),
         (("--dictionary", "random"), ("parts", "features", "params", "dictionary"), "random"),
         (("--random-state", "5"), ("params", "random_state"), 5),

@@ -85,7 +85,8 @@ def fit(
         ),
     ] = False,
     map_kind: Annotated[
-        Literal["linear", "two-layer"], typer.Option("--map", help="The map into word space.")
+        Literal["linear", "two-layer", "visual"],
+        typer.Option("--map", help="The map into word space, or of words to features (visual)."),
     ] = "linear",
     hidden: Annotated[
         int, typer.Option("--hidden", "--n-hidden", help="Hidden units of the two-layer map.")
@@ -96,8 +97,8 @@ def fit(
     alpha: Annotated[
         str,
         typer.Option(
-            help="Ridge term of the linear map, from which the two-layer map starts, too: auto, or "
-            "a number."
+            help="Ridge term of the linear map, from which the two-layer map starts, too, or of "
+            "the visual map: auto, or a number."
         ),
     ] = "auto",
     novelty: Annotated[
@@ -116,6 +117,10 @@ def fit(
             "combined",
         ],
         typer.Option(help="The novelty detector."),
+    ] = "gaussian",
+    unseen_classifier: Annotated[
+        Literal["gaussian", "cosine", "centred", "csls", "inverted-softmax"],
+        typer.Option(help="What tells unseen classes apart by their words."),
     ] = "gaussian",
     gate: Annotated[
         Literal["hard", "probability"],
@@ -170,6 +175,7 @@ def fit(
         n_hidden=hidden,
         weight_decay=weight_decay,
         novelty=novelty,
+        unseen_classifier=unseen_classifier,
         gate=gate,
         false_novel_rate=false_novel_rate,
         calibration_fraction=calibration_fraction,
@@ -239,8 +245,8 @@ def _say_plan(plan: "TrainingPlan") -> None:
         f"  features: {settings.n_atoms} atoms ({settings.dictionary}, {settings.encoder}) from "
         f"{settings.n_patches} patches{', mirrored' if settings.mirror else ''}; map: "
         f"{_about_map(settings)}; novelty: {settings.novelty}, "
-        f"{settings.false_novel_rate:.0%} of seen images; gate: {settings.gate}; seed: "
-        f"{settings.random_state}"
+        f"{settings.false_novel_rate:.0%} of seen images; gate: {settings.gate}; unseen classes: "
+        f"{settings.unseen_classifier}; seed: {settings.random_state}"
     )
     seconds = plan.estimate_seconds()
     if seconds > WORTH_SAYING:
@@ -248,8 +254,8 @@ def _say_plan(plan: "TrainingPlan") -> None:
 
 
 def _about_map(settings: "Settings") -> str:
-    if settings.map == "linear":
-        return f"linear, alpha {settings.alpha}"
+    if settings.map != "two-layer":
+        return f"{settings.map}, alpha {settings.alpha}"
     return (
         f"two-layer, {settings.n_hidden} hidden units, weight decay {settings.weight_decay:g}, "
         f"alpha {settings.alpha}"

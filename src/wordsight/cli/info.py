@@ -33,6 +33,7 @@ def _facts(config: dict[str, Any]) -> list[tuple[str, str]]:
         ("features", _part(parts["features"]) + f", {config['n_features']} of them"),
         ("map", _part(parts["mapping"])),
         ("novelty", _part(parts["novelty"])),
+        ("unseen classes", _unseen_classifier(config.get("unseen_classifier"))),
         ("gate", str(config["params"]["gate"])),
         ("false novel rate", f"{config['params']['false_novel_rate']:g}"),
         ("word vectors", f"{config['words']['source']}, {config['words']['n_words']} kept"),
@@ -50,3 +51,10 @@ def _facts(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _part(entry: dict[str, Any] | None) -> str:
     return "given ready" if entry is None else str(entry["kind"])
+
+
+def _unseen_classifier(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "WordGaussians"
+    correction = entry.get("correction")
+    return str(entry.get("kind", "WordGaussians")) + (f", {correction}" if correction else "")
