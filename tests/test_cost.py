@@ -36,6 +36,18 @@ def test_two_layers_by_hand() -> None:
     assert more == pytest.approx(2 * iteration * 30)
 
 
+def test_classes_held_out_by_hand() -> None:
+    whole = {**PAPER, "n_features": 12_800, "n_passes": 15, "n_factorisations": 0}
+    without = count_operations(**whole)
+    more = count_operations(**whole, ridge_terms_on_trials=3) - without
+    step = 8 * 8 * (2 * 12_800**2 + 4 * 40_000 * 12_800 / 5)
+    statistics = 40_000 * 12_800**2
+    factor = 2 * 12_800**3 / 3
+    assert more == pytest.approx(statistics + 3 * (factor + 2 * 3 * 30 * step))
+    softmax = 10 * (4 * 40_000 * 12_800 * 8) * 30
+    assert without - count_operations(**whole, softmax_passes=0) == pytest.approx(softmax)
+
+
 def test_what_is_not_done_costs_nothing() -> None:
     whole = {**PAPER, "n_features": 12_800}
     full = count_operations(**whole, n_passes=15, n_factorisations=16)

@@ -20,6 +20,9 @@ from sklearn.linear_model import Ridge
 
 from wordsight import persistence
 from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.selection import Goal
+from wordsight.classifiers.shares import ShareClassifier
+from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import DataError, InputError, MissingWordError, WordsightError
@@ -34,6 +37,7 @@ from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.novelty.mahalanobis import FeatureMahalanobisNovelty, MahalanobisNovelty
 from wordsight.novelty.neighbour_distance import FeatureNeighbourDistance, NeighbourDistance
+from wordsight.novelty.shares import ShareNovelty
 from wordsight.novelty.stacking import StackingNovelty
 from wordsight.persistence import load_model, save_model
 from wordsight.words.vectors import WordVectors
@@ -56,7 +60,8 @@ def fitted(words: Any = WORDS, seen: Any = SEEN, **options: Any) -> CrossModalCl
         "random_state": 0,
         **options,
     }
-    return CrossModalClassifier(words, **options).fit(X, np.array(seen)[codes])
+    tune = options.pop("tune", False)
+    return CrossModalClassifier(words, **options).fit(X, np.array(seen)[codes], tune=tune)
 
 
 def fitted_on_images() -> CrossModalClassifier:
@@ -116,6 +121,21 @@ KINDS: dict[str, Callable[[], CrossModalClassifier]] = {
     "visual and features": lambda: fitted(
         mapping=VisualMap(0.1), novelty=FeatureMahalanobisNovelty()
     ),
+    "shares": lambda: fitted(seen_classifier=ShareClassifier()),
+    "shares and features": lambda: fitted(
+        seen_classifier=ShareClassifier(), novelty=FeatureMahalanobisNovelty()
+    ),
+    "shares and logits": lambda: fitted(
+        seen_classifier=ShareClassifier(), novelty=SoftmaxNovelty("confidence")
+    ),
+    "shares in a gate": lambda: fitted(novelty=ShareNovelty("margin")),
+    "temperature": lambda: fitted(
+        seen_classifier=SoftmaxClassifier(temperature="auto", random_state=0)
+    ),
+    "tuned": lambda: fitted(tune=True, calibration_fraction=0.3),
+    "tuned to keep": lambda: fitted(
+        tune=Goal("keep_seen", 0.5), novelty=StackingNovelty(), calibration_fraction=0.3
+    ),
     "own variance": lambda: fitted(unseen_classifier=WordGaussians(7.5), gate="probability"),
     "cosine": lambda: fitted(unseen_classifier=WordDirections(centre=False)),
     "csls": lambda: fitted(unseen_classifier=WordDirections(correction="csls", n_neighbors=3)),
@@ -165,7 +185,16 @@ def test_a_model_of_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["mixture", "after changes", "own variance", "csls", "visual", "default vocabulary"],
+    [
+        "mixture",
+        "after changes",
+        "own variance",
+        "csls",
+        "visual",
+        "default vocabulary",
+        "tuned to keep",
+        "shares",
+    ],
 )
 def test_classes_can_be_changed_after_loading(kind: str, tmp_path: Path) -> None:
     model = KINDS[kind]()
@@ -183,6 +212,28 @@ def test_an_unseen_classifier_of_unnamed_kind_is_the_one_there_used_to_be(tmp_pa
     entry["unseen_classifier"] = {"variance": 7.5}
     config.write_text(json.dumps(entry), encoding="utf-8")
     assert_same(model, load_model(tmp_path / "model"))
+
+
+def test_models_from_before_there_was_a_temperature_or_a_choice(tmp_path: Path) -> None:
+    model = fitted()
+    config = save_model(model, tmp_path / "model") / "config.json"
+    entry = json.loads(config.read_text(encoding="utf-8"))
+    del entry["parts"]["seen_classifier"]["fitted"]["temperature_"]
+    del entry["parts"]["seen_classifier"]["params"]["temperature"]
+    del entry["false_novel_rate"], entry["keep_seen"]
+    config.write_text(json.dumps(entry), encoding="utf-8")
+    loaded = load_model(tmp_path / "model")
+    assert_same(model, loaded)
+    assert loaded.false_novel_rate_ == 0.1
+    assert loaded.keep_seen_ is None
+
+
+def test_the_card_tells_what_was_chosen(tmp_path: Path) -> None:
+    model = KINDS["tuned to keep"]()
+    card = (save_model(model, tmp_path / "model") / "README.md").read_text(encoding="utf-8")
+    assert "so that a seen accuracy of 0.5 is kept" in card
+    shares = save_model(KINDS["shares"](), tmp_path / "other")
+    assert "the shares of their words" in (shares / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_most_frequent_words_are_kept(tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ from wordsight.plots import (
     demo_picture,
     prediction_strip,
     project,
+    reliability_diagram,
+    save_figure,
     semantic_map,
 )
+from wordsight.reliability import reliability
 
 NAMES = ["cat", "dog", "car", "truck", "zebra", "owl"]
 N_SEEN = 4
@@ -340,3 +343,21 @@ def test_it_draws_without_a_display_and_without_pyplot(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with Image.open(path) as image:
         assert image.size == (600, 300)
+
+
+def test_a_reliability_diagram_shows_what_the_bins_hold(tmp_path: Path) -> None:
+    sure = np.array([0.05, 0.07, 0.55, 0.58, 0.95, 0.96, 0.97, 0.99])
+    right = np.array([False, False, True, False, True, True, True, True])
+    found = reliability(right, sure, n_bins=10)
+    figure = reliability_diagram(found, title="Some model")
+    above, below = figure.axes
+    heights = {round(bar.get_x(), 1): bar.get_height() for bar in above.patches}  # type: ignore[attr-defined]
+    assert heights == {0.0: 0.0, 0.5: 0.5, 0.9: 1.0}
+    counts = [bar.get_height() for bar in below.patches]  # type: ignore[attr-defined]
+    assert counts == [2, 0, 0, 0, 0, 2, 0, 0, 0, 4]
+    texts = " ".join(text.get_text() for text in above.texts)
+    assert f"expected calibration error {found.error:.3f}" in texts
+    assert above.get_title() == "Some model"
+    save_figure(figure, tmp_path / "reliability.png")
+    with Image.open(tmp_path / "reliability.png") as image:
+        assert image.size == (600, 660)

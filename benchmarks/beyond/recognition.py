@@ -71,7 +71,9 @@ class PairScores:
     def rows(self, without: Sequence[str], *, held_out: bool) -> NDArray[np.bool_]:
         """Say which training images are of other classes, and held out or not."""
         kept = ~np.isin(self.train_labels, list(without))
-        return kept & (np.asarray(self.scores["held_out"]) == held_out)
+        is_held_out = np.asarray(self.scores["held_out"], dtype=bool)
+        found: NDArray[np.bool_] = kept & (is_held_out == held_out)
+        return found
 
     def trials(self, alpha: float) -> list[Trial]:
         """Return each seen class held out in turn, as `ClassTrials` does."""
@@ -236,7 +238,9 @@ class _Model:
         found = seen_unseen_accuracy(
             self.pair.test_labels, said, seen=self.pair.seen, unseen=sorted(self.pair.unseen)
         )
-        return float(found[0]), float(found[1])
+        assert found[0] is not None
+        assert found[1] is not None
+        return found[0], found[1]
 
     def _calibration(self) -> dict[str, float]:
         """Return the calibration error on seen images, of p(y | s, x) and of p(y | x)."""
@@ -249,8 +253,6 @@ class _Model:
             "hard": self._is_novel().astype(np.float64),
             "probability": self.gate.novelty_proba(self.test),
         }
-        from scipy.special import expit, logit
-        for pi in (.3,.2,.1,.05): novel[f"p{pi}"]=expit(logit(novel["probability"])+np.log(pi/(1-pi)))
         for name, proba in novel.items():
             whole = join(self.seen_proba, self.unseen_proba, proba)[self.is_seen]
             said = names[whole.argmax(1)]

@@ -11,6 +11,10 @@ images, m patches an image, p = 108 numbers a patch, K atoms, F features and C c
   and two in double precision, each at half the speed again;
 * two-layer map with H hidden units: ``4 · n · F · H`` an iteration, and ``2 · F² · H`` to keep the
   problem round, about 30 iterations, at half the speed;
+* classes held out in turn, T of them at most ten, where a gate learns from that or the model is
+  tuned: the statistics once more, and for each ridge term a factorisation and about 30 steps of
+  conjugate gradients for ``T · C`` columns, ``2 · F² + 4 · n · F / 5`` each, at a third of the
+  speed; as much again for the gates;
 * softmax: ``4 · n · F · C`` an iteration, about 30 iterations, at a tenth of the speed, since the
   features are read from memory each time.
 
@@ -24,7 +28,13 @@ import torch
 
 from wordsight.compute import resolve_device
 
-__all__ = ["count_operations", "estimate_seconds", "measure_speed"]
+__all__ = ["RIDGE_TERMS_TRIED", "count_operations", "estimate_seconds", "measure_speed"]
+
+RIDGE_TERMS_TRIED = 4
+"""How many ridge terms a search along the grid takes, mostly."""
+
+N_TRIALS = 10
+TRIAL_STEPS = 30
 
 PATCH_SIZE = 6
 DICTIONARY_PASSES = 15
@@ -47,6 +57,8 @@ def estimate_seconds(
     tries_alpha: bool,
     looks: int = 1,
     n_hidden: int = 0,
+    ridge_terms_on_trials: int = 0,
+    trains_softmax: bool = True,
     device: str | None = None,
 ) -> float:
     """Estimate the seconds that training takes, as the module describes.
@@ -68,6 +80,10 @@ def estimate_seconds(
         How often each image is encoded.
     n_hidden : int, default 0
         Hidden units of the map; 0 for the linear one.
+    ridge_terms_on_trials : int, default 0
+        With how many ridge terms classes are held out in turn.
+    trains_softmax : bool, default True
+        Whether there is a softmax to train.
     device : str or None
         Where to compute.
 
@@ -86,6 +102,8 @@ def estimate_seconds(
         n_factorisations=FACTORISATIONS if tries_alpha else 0,
         looks=looks,
         n_hidden=n_hidden,
+        ridge_terms_on_trials=ridge_terms_on_trials,
+        softmax_passes=SOFTMAX_PASSES if trains_softmax else 0,
     )
     decoding = 2 * n_images * SECONDS_TO_DECODE * (image_size / 32) ** 2
     return SECONDS_AT_LEAST + decoding + operations / measure_speed(n_atoms, device)
@@ -103,6 +121,8 @@ def count_operations(
     n_factorisations: int,
     looks: int = 1,
     n_hidden: int = 0,
+    ridge_terms_on_trials: int = 0,
+    softmax_passes: int = SOFTMAX_PASSES,
 ) -> float:
     """Count multiplications and additions, slower ones by the time they take.
 
@@ -124,6 +144,10 @@ def count_operations(
         How often each image is encoded.
     n_hidden : int, default 0
         Hidden units of the map; 0 for the linear one.
+    ridge_terms_on_trials : int, default 0
+        With how many ridge terms classes are held out in turn.
+    softmax_passes : int
+        Iterations of the softmax.
 
     Returns
     -------
@@ -139,8 +163,12 @@ def count_operations(
     factor = 2 * F**3 / 3
     solving = factor * n_factorisations + 2 * 2 * factor
     layers = 2 * (4.0 * n_images * F + 2.0 * F**2) * n_hidden * TWO_LAYER_PASSES
-    softmax = 10 * 4.0 * n_images * F * n_classes * SOFTMAX_PASSES
-    return dictionary + features + statistics + solving + layers + softmax
+    columns = min(n_classes, N_TRIALS) * n_classes
+    steps = 3 * TRIAL_STEPS * columns * (2.0 * F**2 + 4.0 * n_images * F / 5)
+    trials = ridge_terms_on_trials * (factor + 2 * steps)
+    trials += statistics if ridge_terms_on_trials else 0.0
+    softmax = 10 * 4.0 * n_images * F * n_classes * softmax_passes
+    return dictionary + features + statistics + solving + trials + layers + softmax
 
 
 def measure_speed(n_atoms: int, device: str | None = None, *, seconds: float = 0.2) -> float:

@@ -14,6 +14,7 @@ from wordsight.data.skipping import SkipBroken
 from wordsight.exceptions import InputError
 from wordsight.features.cache import FeatureCache
 from wordsight.metrics import Scores, scores
+from wordsight.reliability import expected_calibration_error
 
 __all__ = ["BrokenEntry", "Chance", "Evaluation", "evaluate", "for_card"]
 
@@ -41,6 +42,7 @@ class Evaluation(Scores):
     n_broken: int
     broken: list[BrokenEntry]
     chance: Chance
+    calibration_error: float
     seconds: float
 
 
@@ -53,6 +55,7 @@ class _Columns:
     as_seen: list[NDArray[Any]] = field(default_factory=list)
     as_unseen: list[NDArray[Any]] = field(default_factory=list)
     novelty: list[NDArray[np.float64]] = field(default_factory=list)
+    sure: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, rows: NDArray[np.int64], found: Recognition) -> None:
         unseen = found.unseen_label
@@ -61,6 +64,7 @@ class _Columns:
         self.as_seen.append(found.seen_label)
         self.as_unseen.append(np.full(len(rows), "") if unseen is None else unseen)
         self.novelty.append(found.novelty_score)
+        self.sure.append(found.proba.max(axis=1))
 
 
 def evaluate(
@@ -88,7 +92,8 @@ def evaluate(
     dict
         All that `wordsight.metrics.scores` gives, over the images scored; `n_skipped` and
         `skipped` (images of classes the model does not know, in all and by class); `n_broken` and
-        `broken`; `chance`; `seconds`, of wall-clock time.
+        `broken`; `chance`; `calibration_error`, the expected one of p(y | x) over the images
+        scored; `seconds`, of wall-clock time.
 
     Raises
     ------
@@ -107,9 +112,10 @@ def evaluate(
     if not columns.rows:
         raise InputError(f"none of the {len(broken)} images can be read; there is nothing to score")
     assert known.labels is not None
+    true, said = known.labels[np.concatenate(columns.rows)], np.concatenate(columns.labels)
     found_scores = scores(
-        known.labels[np.concatenate(columns.rows)],
-        np.concatenate(columns.labels),
+        true,
+        said,
         np.concatenate(columns.as_seen),
         np.concatenate(columns.as_unseen),
         np.concatenate(columns.novelty),
@@ -122,6 +128,7 @@ def evaluate(
         skipped=skipped,
         n_broken=len(broken),
         broken=[BrokenEntry(name=one.name, reason=one.reason) for one in broken],
+        calibration_error=expected_calibration_error(true == said, np.concatenate(columns.sure)),
         chance=_chance(len(model.seen_), len(model.unseen_)),
         seconds=perf_counter() - start,
     )

@@ -70,9 +70,12 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         f"- Word vectors: {config['words']['source']}.",
         f"- Map: {mapping['kind']}, {_about_map(mapping)}.",
         f"- Novelty: {novelty['kind']}, threshold set on {config['n_calibration']} held-out seen "
-        f"images so that about {100 * config['params']['false_novel_rate']:.3g} % of seen images "
-        f"are called novel; gate: {config['params']['gate']}.",
+        f"images so that {_about_threshold(config)}; gate: {config['params']['gate']}.",
     ]
+    if about.get("tuned"):
+        lines.append(f"- Chosen: {_about_choice(about['tuned'])}.")
+    if parts["seen_classifier"]["kind"] == "ShareClassifier":
+        lines.append("- Seen classes: told apart by the shares of their words in mapped points.")
     if config.get("unseen_classifier"):
         lines.append(f"- Unseen classes: {_about_unseen(config['unseen_classifier'])}.")
     lines.append(
@@ -84,6 +87,28 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     if "command" in about:
         lines.append(f"- Command: `{about['command']}`")
     return "\n".join(lines)
+
+
+def _about_threshold(config: Mapping[str, Any]) -> str:
+    if config.get("keep_seen") is not None:
+        return f"a seen accuracy of {config['keep_seen']:.3g} is kept"
+    rate = config.get("false_novel_rate", config["params"]["false_novel_rate"])
+    return f"about {100 * rate:.3g} % of seen images are called novel"
+
+
+def _about_choice(tuned: Mapping[str, Any]) -> str:
+    goal = {
+        "harmonic_mean": "the best harmonic mean of seen and unseen accuracy",
+        "keep_seen": f"unseen accuracy while a seen accuracy of {tuned['value']} is kept",
+        "false_novel_rate": f"the harmonic mean with {tuned['value']} of seen images called novel",
+    }[tuned["goal"]]
+    alpha = "" if tuned["alpha"] is None else f"ridge term {tuned['alpha']:.3g}, "
+    return (
+        f"{alpha}gate {tuned['gate']} and threshold for {goal}, among {tuned['n_candidates']} "
+        "combinations tried on seen classes held out in turn, on which they came to a seen "
+        f"accuracy of {tuned['seen_accuracy']:.3f} and an unseen one of "
+        f"{tuned['unseen_accuracy']:.3f}; no image of an unseen class had a part in it"
+    )
 
 
 def _about_map(mapping: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Pictures: the semantic map, a strip of predicted images, and both in one file.
+"""Pictures: the semantic map, a strip of predicted images, both in one file, and reliability.
 
 Drawn with the object interface of matplotlib on its Agg canvas: no display is needed, and no
 global state is touched. What colour says is said by shape, fill or sign as well, so that the
@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from wordsight.classifiers.recognition import Recognition
 from wordsight.exceptions import InputError
+from wordsight.reliability import Reliability
 from wordsight.storage import atomic_path
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "demo_picture",
     "prediction_strip",
     "project",
+    "reliability_diagram",
     "save_figure",
     "semantic_map",
 ]
@@ -326,6 +328,50 @@ def demo_picture(
     )
     figure.text(0.02, 0.012, caption, fontsize=11, color="#555555", va="bottom")
     save_figure(figure, path)
+
+
+def reliability_diagram(found: Reliability, *, title: str = "How sure, how right") -> Figure:
+    """Draw how often a model was right against how sure it was.
+
+    On the diagonal it is right as often as it says; below, it is too sure. Under it, how many
+    images there are of each sureness.
+
+    Parameters
+    ----------
+    found : Reliability
+        From `metrics.reliability`.
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(6.0, 6.6))
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    left, width = found.edges[:-1], np.diff(found.edges)
+    filled = found.counts > 0
+    above.plot([0, 1], [0, 1], "--", color=INK, linewidth=1, label="as sure as right")
+    above.bar(
+        left[filled], found.accuracy[filled], width[filled], align="edge", color=SEEN_COLOUR,
+        edgecolor="white", label="share right",
+    )  # fmt: skip
+    above.plot(
+        found.confidence[filled], found.accuracy[filled], "o", color=UNSEEN_COLOUR,
+        markeredgecolor="white", label="mean probability named",
+    )  # fmt: skip
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share of images that are right", title=title)
+    above.text(
+        0.97, 0.05, f"expected calibration error {found.error:.3f}", ha="right", color=INK,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )  # fmt: skip
+    above.legend(loc="upper left", frameon=False)
+    below.bar(left, found.counts, width, align="edge", color=SEEN_COLOUR, edgecolor="white")
+    below.set(xlabel="probability of the class named", ylabel="images")
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    return figure
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:

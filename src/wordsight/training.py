@@ -14,9 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from wordsight.classifiers.cross_modal import CrossModalClassifier, Gate
+from wordsight.classifiers.selection import Goal, Selection
+from wordsight.classifiers.shares import ShareClassifier
 from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_directions import WordDirections
-from wordsight.cost import estimate_seconds
+from wordsight.cost import RIDGE_TERMS_TRIED, estimate_seconds
 from wordsight.data.dataset import Dataset, OnBroken
 from wordsight.data.files import shown
 from wordsight.data.open import available_splits, open_dataset
@@ -30,13 +32,14 @@ from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.base import NoveltyDetector
-from wordsight.novelty.combined import CombinedNovelty
+from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.confidence import SoftmaxNovelty
 from wordsight.novelty.conformal import ConformalNovelty
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.loop import LocalOutlierProbability
 from wordsight.novelty.mahalanobis import MahalanobisNovelty
 from wordsight.novelty.neighbour_distance import NeighbourDistance
+from wordsight.novelty.shares import ShareNovelty
 from wordsight.novelty.stacking import StackingNovelty
 from wordsight.words.spelling import lookup_order
 from wordsight.words.vectors import WordVectors
@@ -52,7 +55,9 @@ NoveltyKind = Literal[
     "per-class",
     "loop",
     "stacking",
+    "stacking-centred",
     "stacking-euclidean",
+    "shares",
     "mahalanobis",
     "neighbours",
     "confidence",
@@ -68,7 +73,9 @@ DETECTORS: dict[NoveltyKind, Callable[[], NoveltyDetector]] = {
     "per-class": lambda: GaussianNovelty("per_class"),
     "loop": LocalOutlierProbability,
     "stacking": StackingNovelty,
+    "stacking-centred": lambda: StackingNovelty(centre=True),
     "stacking-euclidean": lambda: StackingNovelty("euclidean"),
+    "shares": ShareNovelty,
     "mahalanobis": MahalanobisNovelty,
     "neighbours": NeighbourDistance,
     "confidence": lambda: SoftmaxNovelty("confidence"),
@@ -80,6 +87,9 @@ DETECTORS: dict[NoveltyKind, Callable[[], NoveltyDetector]] = {
 
 MapKind = Literal["linear", "two-layer", "visual"]
 """Names of maps."""
+
+SeenKind = Literal["softmax", "shares"]
+"""Names of classifiers of seen classes."""
 
 UnseenKind = Literal["gaussian", "cosine", "centred", "csls", "inverted-softmax"]
 """Names of classifiers of unseen classes."""
@@ -110,17 +120,21 @@ class Settings:
         and "auto" is its default.
     n_hidden, weight_decay
         Of `TwoLayerMap`.
-    novelty : one of `DETECTORS`
-        The novelty detector: ``"gaussian"`` and ``"per-class"`` are the two rules of
-        `GaussianNovelty`, ``"loop"`` is `LocalOutlierProbability`; the others stand beside these.
+    novelty : one of `DETECTORS` or None
+        The novelty detector; None is "gaussian", or the one that `tune` chooses. ``"gaussian"``
+        and ``"per-class"`` are the two rules of `GaussianNovelty`, ``"loop"`` is
+        `LocalOutlierProbability`; the others stand beside these.
     unseen_classifier : one of `UNSEEN_CLASSIFIERS`
-        What tells unseen classes apart: ``"gaussian"`` is `WordGaussians`; the others are
-        `WordDirections`, ``"cosine"`` without its centre, ``"csls"`` and ``"inverted-softmax"``
-        with these corrections.
+        What tells unseen classes apart by their words.
     gate, false_novel_rate, calibration_fraction, random_state
         Of `CrossModalClassifier`.
-    softmax_alpha : float
-        ``alpha`` of `SoftmaxClassifier`.
+    seen_classifier : {"softmax", "shares"}
+        `SoftmaxClassifier` or `ShareClassifier`.
+    softmax_alpha, temperature
+        ``alpha`` and ``temperature`` of `SoftmaxClassifier`.
+    tune : Goal or None
+        What ridge term, gate and threshold are chosen for on seen classes held out, where they are
+        left open (`CrossModalClassifier.fit`).
     device : str or None
         Where to compute.
     """
@@ -135,12 +149,15 @@ class Settings:
     alpha: float | Literal["auto"] = "auto"
     n_hidden: int = 200
     weight_decay: float = 1e-4
-    novelty: NoveltyKind = "gaussian"
+    novelty: NoveltyKind | None = None
     unseen_classifier: UnseenKind = "gaussian"
     gate: Gate = "hard"
     false_novel_rate: float = 0.1
     calibration_fraction: float = 0.1
+    seen_classifier: SeenKind = "softmax"
     softmax_alpha: float = 1e-3
+    temperature: float | Literal["auto"] = 1.0
+    tune: Goal | None = None
     random_state: int = 0
     device: str | None = None
 
@@ -163,7 +180,7 @@ class Settings:
             ),
             mapping=self._mapping(),
             novelty=self._detector(),
-            seen_classifier=SoftmaxClassifier(self.softmax_alpha, device=self.device),
+            seen_classifier=self._seen_classifier(),
             unseen_classifier=UNSEEN_CLASSIFIERS[self.unseen_classifier](),
             gate=self.gate,
             false_novel_rate=self.false_novel_rate,
@@ -188,8 +205,20 @@ class Settings:
         mapping._check_parameters()  # now, and not after the features
         return mapping
 
-    def _detector(self) -> NoveltyDetector:
+    def _detector(self) -> NoveltyDetector | None:
+        if self.novelty is None:
+            return None
         return DETECTORS[self.novelty]().set_params(false_novel_rate=self.false_novel_rate)
+
+    def _seen_classifier(self) -> ShareClassifier | SoftmaxClassifier:
+        if self.seen_classifier == "shares":
+            return ShareClassifier()
+        return SoftmaxClassifier(
+            self.softmax_alpha,
+            temperature=self.temperature,
+            device=self.device,
+            random_state=self.random_state,
+        )
 
 
 @dataclass(frozen=True)
@@ -245,10 +274,23 @@ class TrainingPlan:
             values_per_atom=2 if self.settings.encoder == "soft_threshold" else 1,
             looks=2 if self.settings.mirror else 1,
             learns_dictionary=self.settings.dictionary != "random",
-            tries_alpha=self.settings.map == "linear" and self.settings.alpha == "auto",
+            tries_alpha=self.settings.tune is None and self._leaves_alpha_open(),
+            ridge_terms_on_trials=self._ridge_terms_on_trials(),
+            trains_softmax=self.settings.seen_classifier == "softmax",
             n_hidden=self.settings.n_hidden if self.settings.map == "two-layer" else 0,
             device=self.settings.device,
         )
+
+    def _leaves_alpha_open(self) -> bool:
+        return self.settings.map == "linear" and self.settings.alpha == "auto"
+
+    def _ridge_terms_on_trials(self) -> int:
+        """Return with how many ridge terms classes are held out, about."""
+        if self.settings.map != "linear":
+            return 0
+        if self.settings.tune is not None:
+            return RIDGE_TERMS_TRIED if self._leaves_alpha_open() else 1
+        return int(self.settings.novelty == "combined")
 
 
 def open_split(
@@ -371,7 +413,7 @@ def train(
         Its ``about_`` is what `save_model` takes as `about`.
     """
     start = perf_counter()
-    model = plan.model.fit(plan.dataset, cache=cache)
+    model = plan.model.fit(plan.dataset, cache=cache, tune=plan.settings.tune or False)
     about: dict[str, Any] = {
         "data": plan.data_name,
         "split": plan.split,
@@ -382,8 +424,26 @@ def train(
     }
     if command is not None:
         about["command"] = command
+    if model.selection_ is not None:
+        about["tuned"] = _tuned(model.selection_)
     model.about_ = about
     return model
+
+
+def _tuned(selection: Selection) -> dict[str, Any]:
+    """Return what a model card says of a choice."""
+    best = selection.best
+    return {
+        "goal": selection.goal.kind,
+        "value": selection.goal.value,
+        "alpha": best.alpha,
+        "gate": best.gate,
+        "false_novel_rate": best.false_novel_rate,
+        "n_candidates": len(selection.candidates),
+        "seen_accuracy": round(best.seen_accuracy, 4),
+        "unseen_accuracy": round(best.unseen_accuracy, 4),
+        "harmonic_mean": round(best.harmonic_mean, 4),
+    }
 
 
 def _check_seed(random_state: int) -> None:
@@ -457,7 +517,14 @@ def _check_enough(
             f"calibration_fraction={fraction:g} of {n_images} images in {len(counts)} classes "
             "holds out none to set the novelty threshold on; give more images or a larger fraction"
         )
-    detector = settings._detector()
+    detector = settings._detector() or GaussianNovelty()
+    if settings.tune is not None:
+        check_classes_suffice(len(counts))
+        if detector.sees != "mapped":
+            raise InputError(
+                f"the gate {settings.novelty} looks at {detector.sees}, and tuning tries gates on "
+                "mapped points; name one of these, or none to have one chosen"
+            )
     detector.check_enough(held_out, settings.false_novel_rate)
     if isinstance(detector, LocalOutlierProbability | NeighbourDistance):
         n_rest = n_images - n_held_out

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB  # type: ignore[import-untyped]
 
 from wordsight import (
     CombinedNovelty,

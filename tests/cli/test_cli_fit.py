@@ -20,6 +20,7 @@ from wordsight.training import (
     UNSEEN_CLASSIFIERS,
     MapKind,
     NoveltyKind,
+    SeenKind,
     UnseenKind,
 )
 
@@ -107,7 +108,8 @@ def offered(option: str) -> tuple[Any, ...]:
 
 
 def test_every_part_of_the_settings_can_be_asked_for() -> None:
-    assert offered("novelty") == tuple(DETECTORS) == get_args(NoveltyKind)
+    assert get_args(offered("novelty")[0]) == tuple(DETECTORS) == get_args(NoveltyKind)
+    assert offered("seen_classifier") == get_args(SeenKind)
     assert offered("unseen_classifier") == tuple(UNSEEN_CLASSIFIERS) == get_args(UnseenKind)
     assert offered("map_kind") == get_args(MapKind)
 
@@ -140,6 +142,14 @@ def test_every_part_of_the_settings_can_be_asked_for() -> None:
             ("parts", "mapping", "params", "alpha"),
             0.3,
         ),
+        (("--mirror",), ("parts", "features", "params", "mirror"), True),
+        (("--seen-classifier", "shares"), ("parts", "seen_classifier", "kind"), "ShareClassifier"),
+        (
+            ("--temperature", "auto"),
+            ("parts", "seen_classifier", "params", "temperature"),
+            "auto",
+        ),
+        (("--tune", "--false-novel-rate", "0.4"), ("false_novel_rate",), 0.4),
         (("--map", "visual"), ("parts", "mapping", "kind"), "VisualMap"),
         (("--map", "visual", "--alpha", "0.3"), ("parts", "mapping", "params", "alpha"), 0.3),
         (("--unseen-classifier", "gaussian"), ("unseen_classifier",), None),
@@ -166,6 +176,52 @@ def test_other_choices(
     for key in where:
         value = value[key]
     assert value == kind
+
+
+OPEN = SMALL[: SMALL.index("--false-novel-rate")]
+"""The same, with the threshold left to be chosen."""
+
+
+def test_what_is_chosen_is_told(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    out = tmp_path / "model"
+    options = ("--tune", "--unseen", "zebra", "--seen-classifier", "shares")
+    done = run("fit", scenes, "--out", out, *OPEN, *options, "--calibration-fraction", "0.3")
+    assert done.code == 0, done.err
+    assert "novelty: chosen, tuned for the best harmonic mean" in done.err
+    tuned = config_of(out)["about"]["tuned"]
+    assert f"gate {tuned['gate']}, {tuned['false_novel_rate']:.1%} of seen images" in done.err
+    assert config_of(out)["parts"]["mapping"]["params"]["alpha"] == tuned["alpha"]
+    assert config_of(out)["false_novel_rate"] == tuned["false_novel_rate"]
+    assert "no image of an unseen class had a part in it" in (out / "README.md").read_text()
+
+    kept = ("--tune", "--keep-seen", "0.25", "--calibration-fraction", "0.3", "--overwrite")
+    done = run("fit", scenes, "--out", out, *OPEN, *kept)
+    assert done.code == 0, done.err
+    assert "tuned for a seen accuracy of 0.25" in done.err
+    assert config_of(out)["keep_seen"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--keep-seen", "0.7"), "--keep-seen 0.7 was given without --tune; give both"),
+        (
+            ("--tune", "--keep-seen", "0.7", "--false-novel-rate", "0.1"),
+            "the threshold serves one of them",
+        ),
+        (("--tune", "--keep-seen", "7"), "keep_seen=7.0 was given; expected a share"),
+        (("--tune", "--novelty", "energy"), "the gate energy looks at logits"),
+        (("--temperature", "warm"), "--temperature warm was given; expected auto, or a number"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(
+    scenes: Path, tmp_path: Path, run: Runner, options: tuple[str, ...], reason: str
+) -> None:
+    out = tmp_path / "model"
+    done = run("fit", scenes, "--out", out, *OPEN, *options)
+    assert done.code == 2
+    assert reason in done.err
+    assert not out.exists()
 
 
 def test_data_without_splits_are_taken_whole(scenes: Path, tmp_path: Path, run: Runner) -> None:

@@ -47,7 +47,7 @@ class ShareClassifier(ClassifierMixin, BaseEstimator):
     >>> from wordsight import ShareClassifier
     >>> words = [[0.0, 1.0], [1.0, 0.0]]
     >>> seen = ShareClassifier().fit(words, ["cat", "truck"])
-    >>> seen.logits([[0.25, 0.75]]).tolist()
+    >>> seen.logits([[0.25, 0.75]]).round(6).tolist()
     [[0.75, 0.25]]
     """
 

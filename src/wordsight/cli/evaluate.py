@@ -115,6 +115,7 @@ def _print(found: "Evaluation") -> None:
         ("unseen, at 70 % seen", found["unseen_at_70_seen"], None),
         ("novelty, area under the ROC curve (AUROC)", found["novelty_auroc"], 0.5),
         ("seen images called novel", found["seen_called_novel"], None),
+        ("expected calibration error of p(y | x)", found["calibration_error"], None),
     ]
     console.print_table(
         f"{found['n_images']} images, {found['seconds']:.1f} seconds",

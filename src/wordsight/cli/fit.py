@@ -1,8 +1,9 @@
 """``wordsight fit``: train a model on labelled images."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +26,7 @@ from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
 
 if TYPE_CHECKING:
+    from wordsight.classifiers.selection import Goal
     from wordsight.training import Settings, TrainingPlan
     from wordsight.words.vectors import WordVectors
 
@@ -107,7 +109,9 @@ def fit(
             "per-class",
             "loop",
             "stacking",
+            "stacking-centred",
             "stacking-euclidean",
+            "shares",
             "mahalanobis",
             "neighbours",
             "confidence",
@@ -115,9 +119,14 @@ def fit(
             "conformal",
             "conformal-per-class",
             "combined",
-        ],
-        typer.Option(help="The novelty detector."),
-    ] = "gaussian",
+        ]
+        | None,
+        typer.Option(help="The novelty detector.", show_default="gaussian, or chosen with --tune"),
+    ] = None,
+    seen_classifier: Annotated[
+        Literal["softmax", "shares"],
+        typer.Option(help="What tells seen classes apart: a softmax, or shares of their words."),
+    ] = "softmax",
     unseen_classifier: Annotated[
         Literal["gaussian", "cosine", "centred", "csls", "inverted-softmax"],
         typer.Option(help="What tells unseen classes apart by their words."),
@@ -127,14 +136,38 @@ def fit(
         typer.Option(help="Whether the detector decides, or its probability weighs (Eq. 2)."),
     ] = "hard",
     false_novel_rate: Annotated[
-        float, typer.Option(help="Share of seen images that may be called novel.")
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            help="Share of seen images that may be called novel.",
+            show_default="0.1, or chosen with --tune",
+        ),
+    ] = None,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune",
+            help="Choose ridge term, gate and threshold, where they are left open, on seen classes "
+            "held out in turn: for the best harmonic mean, or for --keep-seen or "
+            "--false-novel-rate.",
+        ),
+    ] = False,
+    keep_seen: Annotated[
+        float | None,
+        typer.Option(help="With --tune: the seen accuracy to keep.", show_default="none"),
+    ] = None,
     calibration_fraction: Annotated[
         float, typer.Option(help="Share of each class held out to set the novelty threshold.")
     ] = 0.1,
     softmax_alpha: Annotated[
         float, typer.Option(help="Weight of the penalty of the softmax over seen classes.")
     ] = 1e-3,
+    temperature: Annotated[
+        str,
+        typer.Option(
+            help="What the softmax's logits are divided by: a number, or auto, learned on held-out "
+            "images."
+        ),
+    ] = "1",
     on_missing: Annotated[
         Literal["error", "skip", "compose"],
         typer.Option(
@@ -171,13 +204,16 @@ def fit(
         encoder=encoder,
         mirror=mirror,
         map=map_kind,
-        alpha=_alpha(alpha),
+        alpha=_positive(alpha, "--alpha"),
         n_hidden=hidden,
         weight_decay=weight_decay,
         novelty=novelty,
         unseen_classifier=unseen_classifier,
         gate=gate,
-        false_novel_rate=false_novel_rate,
+        seen_classifier=seen_classifier,
+        temperature=_positive(temperature, "--temperature"),
+        tune=_goal(tune, keep_seen, false_novel_rate),
+        false_novel_rate=0.1 if false_novel_rate is None else false_novel_rate,
         calibration_fraction=calibration_fraction,
         softmax_alpha=softmax_alpha,
         random_state=random_state,
@@ -201,6 +237,7 @@ def fit(
         model = train(plan, command=console.command_line(), cache=kept)
     save_model(model, out, about=model.about_, overwrite=overwrite)
     console.print_line(str(out))
+    _say_choice(model.about_.get("tuned"))
     _say_done(out, data, float(model.about_["seconds"]))
 
 
@@ -212,7 +249,27 @@ def _described(
     return described(descriptions, text_model, "--describe", cache)
 
 
-def _alpha(text: str) -> float | Literal["auto"]:
+def _goal(tune: bool, keep_seen: float | None, false_novel_rate: float | None) -> "Goal | None":
+    """Return what to tune for, from the options that say so."""
+    from wordsight.classifiers.selection import Goal  # noqa: PLC0415 - imports torch
+
+    if not tune:
+        if keep_seen is not None:
+            raise InputError(
+                f"--keep-seen {keep_seen:g} was given without --tune; give both, and the threshold "
+                "is chosen on seen classes held out"
+            )
+        return None
+    if keep_seen is not None and false_novel_rate is not None:
+        raise InputError(
+            "--keep-seen and --false-novel-rate were given; the threshold serves one of them"
+        )
+    if keep_seen is not None:
+        return Goal("keep_seen", keep_seen)
+    return Goal() if false_novel_rate is None else Goal("false_novel_rate", false_novel_rate)
+
+
+def _positive(text: str, option: str) -> float | Literal["auto"]:
     if text == "auto":
         return "auto"
     try:
@@ -220,7 +277,7 @@ def _alpha(text: str) -> float | Literal["auto"]:
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise InputError(f"--alpha {text} was given; expected auto, or a number above 0")
+        raise InputError(f"{option} {text} was given; expected auto, or a number above 0")
     return value
 
 
@@ -244,9 +301,9 @@ def _say_plan(plan: "TrainingPlan") -> None:
     console.say(
         f"  features: {settings.n_atoms} atoms ({settings.dictionary}, {settings.encoder}) from "
         f"{settings.n_patches} patches{', mirrored' if settings.mirror else ''}; map: "
-        f"{_about_map(settings)}; novelty: {settings.novelty}, "
-        f"{settings.false_novel_rate:.0%} of seen images; gate: {settings.gate}; unseen classes: "
-        f"{settings.unseen_classifier}; seed: {settings.random_state}"
+        f"{_about_map(settings)}; novelty: {_about_novelty(settings)}; gate: {settings.gate}; seen "
+        f"classes: {settings.seen_classifier}; unseen classes: {settings.unseen_classifier}; seed: "
+        f"{settings.random_state}"
     )
     seconds = plan.estimate_seconds()
     if seconds > WORTH_SAYING:
@@ -259,6 +316,30 @@ def _about_map(settings: "Settings") -> str:
     return (
         f"two-layer, {settings.n_hidden} hidden units, weight decay {settings.weight_decay:g}, "
         f"alpha {settings.alpha}"
+    )
+
+
+def _about_novelty(settings: "Settings") -> str:
+    goal = settings.tune
+    if goal is None:
+        return f"{settings.novelty or 'gaussian'}, {settings.false_novel_rate:.0%} of seen images"
+    wanted = {
+        "harmonic_mean": "the best harmonic mean",
+        "keep_seen": f"a seen accuracy of {goal.value}",
+        "false_novel_rate": f"{goal.value} of seen images",
+    }[goal.kind]
+    return f"{settings.novelty or 'chosen'}, tuned for {wanted}"
+
+
+def _say_choice(tuned: Mapping[str, Any] | None) -> None:
+    """Say what was chosen on classes held out."""
+    if tuned is None:
+        return
+    alpha = "" if tuned["alpha"] is None else f"ridge term {tuned['alpha']:.3g}, "
+    console.say(
+        f"Chosen among {tuned['n_candidates']} on seen classes held out: {alpha}gate "
+        f"{tuned['gate']}, {tuned['false_novel_rate']:.1%} of seen images novel (there: seen "
+        f"accuracy {tuned['seen_accuracy']:.3f}, unseen {tuned['unseen_accuracy']:.3f})."
     )
 
 
