@@ -32,6 +32,7 @@ def test_examples(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "ConvFeatures",
         "CrossModalClassifier",
         "LinearMap",
         "PatchFeatures",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wordsight.classifiers.word_directions import WordDirections
     from wordsight.classifiers.word_gaussian import WordGaussians
     from wordsight.data.open import open_dataset
+    from wordsight.features.conv_features import ConvFeatures
     from wordsight.features.encoded import EncodedFeatures
     from wordsight.features.patch_features import PatchFeatures
     from wordsight.mapping.linear import LinearMap
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CombinedNovelty",
     "ConformalNovelty",
+    "ConvFeatures",
     "CrossModalClassifier",
     "EncodedFeatures",
     "GaussianNovelty",
@@ -68,6 +70,7 @@ __all__ = [
 _HOME = {
     "CombinedNovelty": "wordsight.novelty.combined",
     "ConformalNovelty": "wordsight.novelty.conformal",
+    "ConvFeatures": "wordsight.features.conv_features",
     "CrossModalClassifier": "wordsight.classifiers.cross_modal",
     "EncodedFeatures": "wordsight.features.encoded",
     "GaussianNovelty": "wordsight.novelty.gaussian",

@@ -125,7 +125,9 @@ class Settings:
         and ``"per-class"`` are the two rules of `GaussianNovelty`, ``"loop"`` is
         `LocalOutlierProbability`; the others stand beside these.
     unseen_classifier : one of `UNSEEN_CLASSIFIERS`
-        What tells unseen classes apart by their words.
+        What tells unseen classes apart: ``"gaussian"`` is `WordGaussians`; the others are
+        `WordDirections`, ``"cosine"`` without its centre, ``"csls"`` and ``"inverted-softmax"``
+        with these corrections.
     gate, false_novel_rate, calibration_fraction, random_state
         Of `CrossModalClassifier`.
     seen_classifier : {"softmax", "shares"}

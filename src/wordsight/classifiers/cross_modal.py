@@ -91,7 +91,9 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         Names of classes to be recognised without an image.
     features : transformer or None, default None
         Makes features of images; None is `PatchFeatures` with the paper's settings. Not used
-        where ready features are given (two dimensions).
+        where ready features are given (two dimensions). One that learns from labels says so by a
+        parameter `held_out` of its `fit`: it is then given the labels, and which images to leave
+        alone, those that the threshold is set on.
     mapping : SemanticMap or None, default None
         None is ``LinearMap(alpha="auto")``.
     novelty : NoveltyDetector or None, default None
@@ -241,7 +243,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         if goal is not None:
             self._check_tunable(len(seen))
         held_out = self._draw_held_out(codes)
-        features = self._learn_features(X, labels, cache)
+        features = self._learn_features(X, labels, cache, held_out)
         self._learn_recognition(features, labels, codes, held_out, goal)
         self.about_: dict[str, Any] = {}
         return self
@@ -262,14 +264,25 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         detector.check_enough(counts, self.false_novel_rate)
         return held_out
 
-    def _learn_features(self, X: Any, labels: NDArray[Any], cache: FeatureCache | None) -> Any:
+    def _learn_features(
+        self,
+        X: Any,
+        labels: NDArray[Any],
+        cache: FeatureCache | None,
+        held_out: NDArray[np.bool_],
+    ) -> Any:
         if not _is_images(X):
             self.features_ = None
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
         found: Any
         if cache is None:
-            found = np.asarray(self.features_.fit_transform(X))
+            extra: dict[str, Any] = {}
+            if has_fit_parameter(self.features_, "held_out"):
+                # what learns from labels is surer of images it learned from than of new ones: no
+                # threshold may be set on these
+                extra = {"y": labels, "held_out": held_out}
+            found = np.asarray(self.features_.fit_transform(X, **extra))
         elif isinstance(self.features_, PatchFeatures):
             found = self.features_.fit_stored(X, cache)
         else:

@@ -6,13 +6,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import resolve_device
 from wordsight.exceptions import InputError
 from wordsight.features.images import as_images, walk
+from wordsight.features.standardised import StandardisedFeatures
 from wordsight.progress import report
 
 __all__ = ["EncodedFeatures", "TorchEncoder"]
@@ -73,7 +71,7 @@ class TorchEncoder:
         return found.float().cpu().numpy()
 
 
-class EncodedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class EncodedFeatures(StandardisedFeatures):
     """Features of images by any encoder, standardised on the training images.
 
     Parameters
@@ -103,9 +101,6 @@ class EncodedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     >>> colours.fit_transform(images).shape
     (8, 3)
     """
-
-    mean_: NDArray[np.float32]
-    scale_: NDArray[np.float32]
 
     def __init__(
         self,
@@ -148,42 +143,8 @@ class EncodedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if not parts:
             raise InputError("no images were given; expected at least one")
         found = np.concatenate(parts)
-        self.mean_ = np.zeros(found.shape[1], dtype=np.float32)
-        self.scale_ = np.ones(found.shape[1], dtype=np.float32)
-        if self.standardise:
-            self.mean_ = found.mean(axis=0, dtype=np.float64).astype(np.float32)
-            spread = found.std(axis=0, dtype=np.float64)
-            # a feature that is the same everywhere says nothing, and stays so
-            self.scale_ = np.where(spread > 1e-6 * spread.max(initial=0), spread, 1.0).astype(
-                np.float32
-            )
+        self._learn_standardisation(found, standardise=self.standardise)
         return (found - self.mean_) / self.scale_
-
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """Return the features of images, shape (n, F)."""
-        parts = [part for _rows, part in self.stream(X)]
-        return np.concatenate([np.empty((0, self.n_features_out_), dtype=np.float32), *parts])
-
-    def stream(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield rows and features, a few images at a time; a set may skip rows."""
-        check_is_fitted(self)
-        for rows, part in self._encoded(images):
-            if part.shape[1] != len(self.mean_):
-                raise InputError(
-                    f"the encoder returned {part.shape[1]} features an image, and "
-                    f"{len(self.mean_)} when it was fitted; give the same encoder"
-                )
-            yield rows, (part - self.mean_) / self.scale_
-
-    @property
-    def n_features_out_(self) -> int:
-        """Number of features, F."""
-        return len(self.mean_)
-
-    @property
-    def _n_features_out(self) -> int:
-        # the name under which scikit-learn's set_output looks for it
-        return self.n_features_out_
 
     def _encoded(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         encode = self.encoder
@@ -210,11 +171,6 @@ class EncodedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise InputError(
                 f"batch_size={self.batch_size!r} was given; expected a whole number above 0"
             )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        return tags
 
 
 def _checked(found: Any, n_images: int) -> NDArray[np.float32]:

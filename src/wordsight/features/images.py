@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
 
-__all__ = ["ImageBatch", "ImageSet", "Images", "fingerprint", "walk"]
+__all__ = [
+    "ImageBatch", "ImageSet", "Images", "as_images", "asked_size", "check_size", "fingerprint",
+    "walk",
+]  # fmt: skip
 
 _SAMPLED = 64
 
@@ -70,6 +73,21 @@ def as_images(images: Any) -> Any:
     if isinstance(images, ImageSet) and not isinstance(images, np.ndarray):
         return images
     return check_images(images)
+
+
+def asked_size(size: Any) -> tuple[int, int] | None:
+    """Return ``image_size=`` of an estimator as height and width, or None where it is None."""
+    if size is None:
+        return None
+    sides = (size, size) if isinstance(size, int | np.integer) else size
+    whole = isinstance(sides, tuple | list) and all(
+        isinstance(side, int | np.integer) for side in sides
+    )
+    if not whole or len(sides) != 2:
+        raise InputError(
+            f"image_size={size!r} was given; expected a whole number, (height, width) or None"
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def walk(

@@ -25,7 +25,7 @@ from wordsight.features.cache import (
 )
 from wordsight.features.dictionary import DictionaryKind, check_enough, learn_dictionary
 from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
-from wordsight.features.images import as_images, walk
+from wordsight.features.images import as_images, asked_size, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
 from wordsight.progress import report
@@ -384,18 +384,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return self
 
     def _asked_size(self) -> tuple[int, int] | None:
-        size = self.image_size
-        if size is None:
-            return None
-        sides = (size, size) if isinstance(size, int | np.integer) else size
-        whole = isinstance(sides, tuple | list) and all(
-            isinstance(side, int | np.integer) for side in sides
-        )
-        if not whole or len(sides) != 2:
-            raise InputError(
-                f"image_size={size!r} was given; expected a whole number, (height, width) or None"
-            )
-        return int(sides[0]), int(sides[1])
+        return asked_size(self.image_size)
 
     @property
     def n_features_out_(self) -> int:
