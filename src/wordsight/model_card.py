@@ -59,11 +59,7 @@ def _training(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     for name, count in about.get("left_out", {}).items():
         lines.append(f"- Left out: {count} images of {_cell(name)}, which is to stay unseen.")
     if parts["features"] is not None:
-        height, width = parts["features"]["fitted"]["image_size_"]
-        lines.append(
-            f"- Features: {parts['features']['kind']}, {config['n_features']} of each image of "
-            f"{height} × {width} pixels, learned without labels from these images alone."
-        )
+        lines.append(f"- Features: {_about_features(parts['features'], config)}.")
     else:
         lines.append(f"- Features: {config['n_features']}, given ready.")
     lines += [
@@ -111,6 +107,23 @@ def _about_choice(tuned: Mapping[str, Any]) -> str:
     )
 
 
+def _about_features(features: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    fitted = features["fitted"]
+    height, width = fitted["image_size_"]
+    said = (
+        f"{features['kind']}, {config['n_features']} of each image of {height} × {width} pixels, "
+    )
+    if features["kind"] == "ConvFeatures":
+        return said + (
+            f"of a network trained on the labels of {fitted['n_trained_']} of these images; the "
+            "held-out ones are not among them"
+        )
+    if features["kind"] == "EncodedFeatures":
+        name = fitted["encoder_recipe_"] or fitted["encoder_name_"] or "an encoder without a name"
+        return said + f"by {_cell(name)}, which is not in this folder"
+    return said + "learned without labels from these images alone"
+
+
 def _about_map(mapping: Mapping[str, Any]) -> str:
     params, fitted = mapping["params"], mapping["fitted"]
     if mapping["kind"] == "TwoLayerMap":
@@ -150,7 +163,10 @@ def _scores(about: Mapping[str, Any]) -> str:
 
 
 def _usage(config: Mapping[str, Any]) -> str:
-    if config["parts"]["features"] is None:
+    features, load = config["parts"]["features"], 'load_model("this_folder")'
+    if features is not None and features["fitted"].get("encoder_recipe_", "") is None:
+        load = 'load_model("this_folder", encoder=...)  # the one it was trained with'
+    if features is None:
         call = "model.predict(features)  # from the encoder the model was trained with"
     else:
         call = 'model.predict(open_dataset("some_folder"))'
@@ -158,7 +174,7 @@ def _usage(config: Mapping[str, Any]) -> str:
         "## Use\n\n"
         "```python\n"
         "from wordsight import load_model, open_dataset\n\n"
-        'model = load_model("this_folder")\n'
+        f"model = {load}\n"
         f"{call}\n"
         'model.add_classes(["zebra"])  # any word with a vector; nothing is trained\n'
         "```\n\n"

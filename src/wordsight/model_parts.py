@@ -14,8 +14,12 @@ from wordsight.classifiers.softmax import SoftmaxClassifier
 from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.exceptions import InputError
+from wordsight.features.conv_features import ConvFeatures
+from wordsight.features.encoded import EncodedFeatures
+from wordsight.features.named_encoders import is_encoder_name
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
+from wordsight.features.residual_network import ResidualNetwork, count_weights
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.mapping.visual import VisualMap
@@ -62,6 +66,18 @@ def whole_number(value: Any) -> int:
     """Return a stored number that counts something."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} stands where a whole number is expected")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    if not (value is None or isinstance(value, str)):
+        raise ValueError(f"{value!r} stands where a text is expected")
+    return value
+
+
+def _encoder_or_none(value: Any) -> str | None:
+    if not (value is None or (isinstance(value, str) and is_encoder_name(value))):
+        raise ValueError(f"{value!r} stands where the name of an encoder is expected")
     return value
 
 
@@ -120,13 +136,16 @@ class StoredPart:
     members : str or None
         The parameter that holds the parts it is made of, one or several; the fitted ones are in
         the attribute of that name with a ``_``.
+    given : tuple of str
+        Parameters that are not stored: whoever loads the model gives them.
     """
 
-    make: Callable[[], BaseEstimator]
+    make: Callable[..., BaseEstimator]
     arrays: Mapping[str, tuple[str, ...]]
     scalars: Mapping[str, Callable[[Any], Any]]
     later: Mapping[str, float] = field(default_factory=dict)
     members: str | None = None
+    given: tuple[str, ...] = ()
 
     def members_of(self, part: Any) -> list[Any]:
         """Return the fitted parts that a part is made of."""
@@ -160,7 +179,23 @@ PARTS: dict[str, dict[str, StoredPart]] = {
                 "scale_": ("F",),
             },
             {"image_size_": _image_size},
-        )
+        ),
+        "ConvFeatures": StoredPart(
+            ConvFeatures,
+            {"weights_": ("w",), "mean_": ("F",), "scale_": ("F",)},
+            {"image_size_": _image_size, "n_trained_": whole_number, "loss_": finite_number},
+            given=("checkpoint",),
+        ),
+        "EncodedFeatures": StoredPart(
+            EncodedFeatures,
+            {"mean_": ("F",), "scale_": ("F",), "probe_": ("F",)},
+            {
+                "image_size_": _image_size,
+                "encoder_name_": _text_or_none,
+                "encoder_recipe_": _encoder_or_none,
+            },
+            given=("encoder",),
+        ),
     },
     "mapping": {
         "LinearMap": StoredPart(
@@ -309,8 +344,13 @@ def check_part(part: Any) -> None:
                 f"the encoder makes {part.n_features_out_} features, and the model has "
                 f"{part.mean_.shape[0]}"
             )
-        if not (part.scale_ > 0).all():
-            raise ValueError("a feature has no positive scale")
+        _check_scale(part)
+    elif isinstance(part, ConvFeatures):
+        _check_network(part)
+    elif isinstance(part, EncodedFeatures):
+        if part.batch_size < 1:
+            raise ValueError("an encoder is given no image at a time")
+        _check_scale(part)
     elif isinstance(part, TwoLayerMap):
         part._check_parameters()
         if part.n_hidden != len(part.coef_hidden_):
@@ -319,6 +359,27 @@ def check_part(part: Any) -> None:
             )
     else:
         _check_novelty(part)
+
+
+def _check_scale(part: Any) -> None:
+    if not (part.scale_ > 0).all():
+        raise ValueError("a feature has no positive scale")
+
+
+def _check_network(part: ConvFeatures) -> None:
+    part._check_parameters()
+    n_weights = count_weights(ResidualNetwork.empty(part.width, part.n_blocks))
+    if len(part.weights_) != n_weights:
+        raise ValueError(f"{len(part.weights_)} weights, and a network of {n_weights}")
+    network = ResidualNetwork.restored(part.width, part.n_blocks, part.weights_)
+    if part.n_features_out_ != network.n_features:
+        raise ValueError(
+            f"the network makes {network.n_features} features, and the model has "
+            f"{part.n_features_out_}"
+        )
+    if not network.has_positive_scales():
+        raise ValueError("a variance in the network is not positive")
+    _check_scale(part)
 
 
 def _check_novelty(part: Any) -> None:

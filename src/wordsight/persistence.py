@@ -21,7 +21,9 @@ from wordsight.classifiers.class_words import ClassWords
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.shares import ShareClassifier
 from wordsight.compute import resolve_device
-from wordsight.exceptions import DataError, InputError
+from wordsight.exceptions import DataError, InputError, WordsightError
+from wordsight.features.encoded import EncodedFeatures
+from wordsight.features.named_encoders import load_encoder
 from wordsight.model_card import model_card
 from wordsight.model_parts import (
     PARTS,
@@ -38,7 +40,7 @@ from wordsight.model_parts import (
 from wordsight.storage import atomic_directory, refuse_existing
 from wordsight.words.vectors import WordVectors
 
-__all__ = ["FORMAT_VERSION", "check_replaceable", "load_model", "save_model"]
+__all__ = ["FORMAT_VERSION", "check_model", "check_replaceable", "load_model", "save_model"]
 
 FORMAT = "wordsight-model"
 FORMAT_VERSION = 1
@@ -62,7 +64,8 @@ def save_model(
     Parameters
     ----------
     model : CrossModalClassifier
-        With parts of this package; parts from elsewhere cannot be saved.
+        With parts of this package; parts from elsewhere cannot be saved. Of `EncodedFeatures` the
+        encoder itself is not: it is loaded by its name, or given to `load_model`.
     path : path-like
         The directory to make.
     about : mapping, optional
@@ -116,7 +119,11 @@ def check_replaceable(path: Path, *, overwrite: bool) -> None:
 
 
 def load_model(
-    path: str | os.PathLike[str], *, words: Any = None, device: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    words: Any = None,
+    device: str | None = None,
+    encoder: Any = None,
 ) -> CrossModalClassifier:
     """Read a model from a directory.
 
@@ -128,6 +135,10 @@ def load_model(
         Where to look up classes added later; by default what the model keeps of its own.
     device : str or None, default None
         Where to compute.
+    encoder : callable, torch.nn.Module or None, default None
+        The encoder that the model was trained with, where it is not of this package: None loads
+        it by its name where it has one (``transformers:FOLDER``, ``timm:NAME`` and the like).
+        Without either, the model takes ready features alone.
 
     Returns
     -------
@@ -136,12 +147,44 @@ def load_model(
     Raises
     ------
     InputError
-        There is no such directory.
+        There is no such directory; the encoder is another one than the model was trained with, or
+        given to a model that needs none.
     DataError
         It holds no model, one of another version, or one that is truncated or damaged.
+    WordsightError
+        The encoder's library is not installed, or its model is not where it was.
+    """
+    resolve_device(device)
+    model = check_model(path)
+    _give_encoder(model, encoder, device)
+    if device is not None:
+        computing: tuple[Any, ...] = (model.features_, model.mapping_, model.seen_classifier_)
+        for part in computing:
+            if part is not None and "device" in part.get_params():
+                part.set_params(device=device)
+    if words is not None:
+        model.use_words(WordVectors.coerce(words))
+    return model
+
+
+def check_model(path: str | os.PathLike[str]) -> CrossModalClassifier:
+    """Read all of a model that is in its directory: without an encoder from elsewhere.
+
+    Parameters
+    ----------
+    path : path-like
+        Made by `save_model`.
+
+    Returns
+    -------
+    CrossModalClassifier
+
+    Raises
+    ------
+    InputError, DataError
+        As for `load_model`.
     """
     directory = Path(path)
-    resolve_device(device)
     config = _read_config(directory)
     tensors = _read_tensors(directory)
     try:
@@ -154,14 +197,31 @@ def load_model(
         raise DataError(
             f"{directory} is damaged or was changed by hand ({reason}); save the model again"
         ) from error
-    if device is not None:
-        computing: tuple[Any, ...] = (model.features_, model.mapping_, model.seen_classifier_)
-        for part in computing:
-            if part is not None:
-                part.set_params(device=device)
-    if words is not None:
-        model.use_words(WordVectors.coerce(words))
     return model
+
+
+def _give_encoder(model: CrossModalClassifier, encoder: Any, device: str | None) -> None:
+    """Give a model the encoder that is not in its directory; never another one."""
+    features = model.features_
+    if not isinstance(features, EncodedFeatures):
+        if encoder is not None:
+            kind = "ready features" if features is None else type(features).__name__
+            raise InputError(
+                f"an encoder was given to a model that was trained on {kind} and needs none; leave "
+                "encoder out"
+            )
+        return
+    if encoder is not None:
+        features.use_encoder(encoder)
+    elif features.encoder_recipe_ is not None:
+        try:
+            made = load_encoder(features.encoder_recipe_, device=device)
+        except WordsightError as error:
+            raise WordsightError(
+                f"the model's encoder is {features.encoder_recipe_}, and {error}; or give it: "
+                "load_model(path, encoder=...)"
+            ) from error
+        features.use_encoder(made)
 
 
 def _texts(config: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -236,16 +296,17 @@ def _pack_part(
             f"{', '.join(kinds)}"
         )
     stored = kinds[kind]
+    # where it was trained is no property of the model, and what is given is not kept
+    left_out = {"device", stored.members, *stored.given}
     for name in stored.arrays:
         if hasattr(part, name):
             tensors[f"{place}.{name}"] = np.ascontiguousarray(getattr(part, name))
     entry = {
         "kind": kind,
-        # where it was trained is no property of the model
         "params": {
             name: plain(value)
             for name, value in part.get_params(deep=False).items()
-            if name not in ("device", stored.members)
+            if name not in left_out
         },
         "fitted": {name: plain(getattr(part, name)) for name in stored.scalars},
     }
@@ -418,7 +479,7 @@ def _unpack_part(
     take: Callable[[str, tuple[str, ...]], NDArray[Any]],
 ) -> Any:
     stored = kinds[entry["kind"]]
-    part: Any = stored.make()
+    part: Any = stored.make(**dict.fromkeys(stored.given))
     part.set_params(**{name: _tupled(value) for name, value in entry["params"].items()})
     for name, shape in stored.arrays.items():
         if name == "log_thresholds_" and part.rule != "per_class":

@@ -11,9 +11,9 @@ __all__ = ["info"]
 
 def info(model: ModelPath, json_: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """Print a model's classes, training and scores."""
-    from wordsight.persistence import load_model  # noqa: PLC0415 - imports torch
+    from wordsight.persistence import check_model  # noqa: PLC0415 - imports torch
 
-    load_model(model)  # refuses one that is damaged
+    check_model(model)  # refuses one that is damaged
     config: dict[str, Any] = json.loads((model / "config.json").read_text(encoding="utf-8"))
     if json_:
         console.print_json(config)
@@ -50,7 +50,10 @@ def _facts(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _part(entry: dict[str, Any] | None) -> str:
-    return "given ready" if entry is None else str(entry["kind"])
+    if entry is None:
+        return "given ready"
+    encoder = entry["fitted"].get("encoder_recipe_") or entry["fitted"].get("encoder_name_")
+    return f"{entry['kind']} ({encoder})" if encoder else str(entry["kind"])
 
 
 def _unseen_classifier(entry: dict[str, Any] | None) -> str:

@@ -13,7 +13,10 @@ from wordsight.features.images import as_images, walk
 from wordsight.features.standardised import StandardisedFeatures
 from wordsight.progress import report
 
-__all__ = ["EncodedFeatures", "TorchEncoder"]
+__all__ = ["EncodedFeatures", "TorchEncoder", "probe_image"]
+
+SAME = 0.05
+"""Standard deviations by which the features of one encoder may differ between machines."""
 
 ImageEncoder = Callable[[NDArray[np.uint8]], Any]
 """Takes images (b, height, width, 3), uint8, and returns their features (b, F)."""
@@ -36,7 +39,17 @@ class TorchEncoder:
         Height and width that the module takes; None is any.
     device : str or None, default None
         Where to compute; None is ``"cpu"``.
+
+    Attributes
+    ----------
+    name : str or None
+        What it is called in saved models.
+    recipe : str or None
+        The name by which `wordsight.features.named_encoders.load_encoder` makes it again.
     """
+
+    name: str | None = None
+    recipe: str | None = None
 
     def __init__(
         self,
@@ -78,7 +91,9 @@ class EncodedFeatures(StandardisedFeatures):
     ----------
     encoder : callable or torch.nn.Module
         Takes images (b, height, width, 3) of uint8 and returns their features (b, F); a module is
-        wrapped in `TorchEncoder`.
+        wrapped in `TorchEncoder`. It may have attributes ``image_size``, ``name`` (what errors and
+        saved models call it) and ``recipe`` (see `wordsight.features.named_encoders`). None only
+        in a model that was loaded without its encoder.
     image_size : int, tuple of int or None, default None
         Height and width that a data set is brought to; None takes the encoder's own
         (``encoder.image_size``), or images as they are.
@@ -92,6 +107,13 @@ class EncodedFeatures(StandardisedFeatures):
     mean_, scale_ : ndarray of float32, shape (F,)
     n_features_out_ : int
         F.
+    image_size_ : (int, int)
+        Height and width of the images it was given.
+    encoder_name_, encoder_recipe_ : str or None
+        What the encoder calls itself, and the name that makes it again.
+    probe_ : ndarray of float32, shape (F,)
+        What the encoder makes of one image that is always the same: by it another encoder is told
+        apart.
 
     Examples
     --------
@@ -139,20 +161,91 @@ class EncodedFeatures(StandardisedFeatures):
     def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
         """Learn from the images and return their features, encoding each image once."""
         self._check_parameters()
-        parts = [part for _rows, part in self._encoded(X)]
+        sizes: set[tuple[int, int]] = set()
+        parts = [part for _rows, part in self._encoded(X, sizes)]
         if not parts:
             raise InputError("no images were given; expected at least one")
         found = np.concatenate(parts)
+        self.image_size_ = sizes.pop()
+        self.encoder_name_ = _text(getattr(self.encoder, "name", None))
+        self.encoder_recipe_ = _text(getattr(self.encoder, "recipe", None))
+        self.probe_ = self.encode(probe_image(self.image_size_))[0]
         self._learn_standardisation(found, standardise=self.standardise)
         return (found - self.mean_) / self.scale_
 
-    def _encoded(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the encoder makes of images, (b, F), not standardised and all at once."""
+        if self.encoder is None:
+            raise InputError(
+                "the model was saved without its encoder "
+                f"({self.encoder_name_ or 'which has no name'}) and cannot see images; give it "
+                "one: load_model(path, encoder=...)"
+            )
         encode = self.encoder
         if isinstance(encode, torch.nn.Module):
             encode = TorchEncoder(encode)
+        return _checked(encode(images), len(images))
+
+    def use_encoder(self, encoder: Any) -> Self:
+        """Encode with an encoder that is the one it was fitted with, made anew.
+
+        Parameters
+        ----------
+        encoder : callable or torch.nn.Module
+
+        Returns
+        -------
+        EncodedFeatures
+            Itself.
+
+        Raises
+        ------
+        InputError
+            The encoder calls itself something else, or sees something else in images. The
+            features are then as they were.
+        """
+        name = _text(getattr(encoder, "name", None))
+        if name is not None and self.encoder_name_ is not None and name != self.encoder_name_:
+            raise InputError(
+                f"the encoder {name!r} was given to a model that was trained with "
+                f"{self.encoder_name_!r}; give that one"
+            )
+        before = self.encoder
+        self.encoder = encoder
+        try:
+            self._check_parameters()
+            found = self.encode(probe_image(self.image_size_))[0]
+            self._check_probe(found)
+        except BaseException:
+            self.encoder = before
+            raise
+        return self
+
+    def _check_probe(self, found: NDArray[np.float32]) -> None:
+        if len(found) != len(self.probe_):
+            raise InputError(
+                f"the encoder returned {len(found)} features an image, and {len(self.probe_)} when "
+                "the model was trained; give the same encoder"
+            )
+        # in units of how features differ between images; kinds of processors differ in the third
+        # decimal, encoders in the first
+        unit = self.scale_ if self.standardise else np.float32(_rms(self.probe_) or 1.0)
+        gap, level = _rms((found - self.probe_) / unit), _rms(self.probe_ / unit)
+        if not gap <= SAME + SAME / 20 * level:
+            raise InputError(
+                "the encoder sees something else in images than the one the model was trained with "
+                f"(features of a picture of stripes differ by {gap:.2g} standard deviations); give "
+                "the same encoder"
+            )
+
+    def _encoded(
+        self, images: Any, sizes: set[tuple[int, int]] | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         images = as_images(images)
         for rows, pixels in walk(images, self._size(), self.batch_size):
-            yield rows, _checked(encode(pixels), len(pixels))
+            if sizes is not None:
+                sizes.add((int(pixels.shape[1]), int(pixels.shape[2])))
+            yield rows, self.encode(pixels)
             report("computing features", int(rows[-1]) + 1, len(images))
 
     def _size(self) -> tuple[int, int] | None:
@@ -171,6 +264,22 @@ class EncodedFeatures(StandardisedFeatures):
             raise InputError(
                 f"batch_size={self.batch_size!r} was given; expected a whole number above 0"
             )
+
+
+def probe_image(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return one image of coloured stripes, (1, height, width, 3), the same on any machine."""
+    y, x, colour = np.indices((*size, 3))
+    stripes: NDArray[np.int64] = (37 * y + 61 * x + 97 * colour + 5 * x * y) % 256
+    return (stripes**2 // 255).astype(np.uint8)[None]  # more dark than light: skewed, as images are
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _rms(values: NDArray[np.float32]) -> float:
+    """Return the root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def _checked(found: Any, n_images: int) -> NDArray[np.float32]:

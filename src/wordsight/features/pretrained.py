@@ -4,6 +4,7 @@ All are imported when they are asked for, and nothing is downloaded unless that 
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from wordsight.compute import resolve_device
 from wordsight.exceptions import WordsightError
 from wordsight.features.encoded import TorchEncoder
 
-__all__ = ["OpenClipEncoder", "TransformersEncoder", "timm_encoder"]
+__all__ = ["OpenClipEncoder", "TransformersEncoder", "is_listed", "timm_encoder"]
 
 
 class TransformersEncoder:
@@ -64,6 +65,7 @@ class TransformersEncoder:
             raise _not_loaded(model, error, download=download) from error
         self._model = loaded.eval().to(self._device)
         self.name = f"transformers {Path(model).name}"
+        self.recipe = f"transformers:{Path(model).resolve() if Path(model).is_dir() else model}"
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features of images, (b, F)."""
@@ -114,13 +116,16 @@ def timm_encoder(name: str, *, pretrained: bool = True, device: str | None = Non
         config = timm.data.resolve_model_data_config(model)
     except Exception as error:
         raise _not_loaded(name, error, download=True) from error
-    return TorchEncoder(
+    encoder = TorchEncoder(
         model,
         mean=config["mean"],
         std=config["std"],
         image_size=(int(config["input_size"][1]), int(config["input_size"][2])),
         device=device,
     )
+    encoder.name = f"timm {name}"
+    encoder.recipe = f"timm:{name}" if pretrained and is_listed(name) else None
+    return encoder
 
 
 class OpenClipEncoder:
@@ -151,6 +156,8 @@ class OpenClipEncoder:
             raise _not_loaded(name, error, download=True) from error
         self._model = model.eval().to(self._device)
         self.name = f"open_clip {name}"
+        listed = is_listed(name) and is_listed(pretrained or "")
+        self.recipe = f"open_clip:{name}/{pretrained}" if listed else None
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features of images, (b, F)."""
@@ -158,6 +165,11 @@ class OpenClipEncoder:
         with torch.inference_mode():
             found: torch.Tensor = self._model.encode_image(pixels.to(self._device))
         return found.float().cpu().numpy()
+
+
+def is_listed(name: str) -> bool:
+    """Say whether a name can stand in a library's own list: no path, no address."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is not None
 
 
 def _not_installed(library: str, extra: str, error: Exception | None = None) -> WordsightError:

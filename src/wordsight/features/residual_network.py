@@ -132,6 +132,12 @@ class ResidualNetwork(FeatureNetwork):
             self.pixel_mean[0, colour] = mean
             self.pixel_scale[0, colour] = variance**0.5 if variance > 0 else 1.0
 
+    def has_positive_scales(self) -> bool:
+        """Say whether all that is divided by, or rooted, is as a training leaves it."""
+        variances = [m.running_var for m in self.modules() if isinstance(m, nn.BatchNorm2d)]
+        kept = all(v is not None and bool((v >= 0).all()) for v in variances)
+        return kept and bool((self.pixel_scale > 0).all())
+
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return features (b, 8 · width) of pixels (b, 3, height, width), 0 to 255."""
         x = self.stem((pixels - self.pixel_mean) / self.pixel_scale)
