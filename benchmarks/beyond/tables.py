@@ -18,8 +18,8 @@ METHODS = {
     "stacking": "… and stacking by cosine",
     "stacking-centred": "… stacking by centred cosine",
     "stacking-euclidean": "… stacking by distance",
-    "combined": "… ten scores weighed (`CombinedNovelty`)",
-    "ours": "**ours**: ridge term and gate chosen",
+    "ours": "**ours**: ten scores weighed (`CombinedNovelty`)",
+    "chosen": "the gate chosen, too",
     "perfect": "a gate that is never wrong",
 }
 

@@ -71,8 +71,8 @@ METHODS: dict[str, Maker] = {
     "DAP": lambda words, unseen, _seed: DirectAttributePrediction(words, unseen),
 }
 """What is compared: Wordsight's own model; the same with ridge term, gate and threshold chosen on
-seen classes held out, and centred cosines for unseen classes; the paper's method as the benchmark names it (CMT:
-two-layer map and nearest word; CMT*: with novelty gate and softmax), and the peers."""
+seen classes held out, and centred cosines for unseen classes; the paper's method as the benchmark
+names it (CMT: two-layer map and nearest word; CMT*: with novelty gate and softmax); the peers."""
 
 
 TUNED = {"Wordsight tuned"}

@@ -17,7 +17,8 @@ class ShareNovelty(LogisticNovelty):
     """Novel is what is made of several seen classes and of none alone.
 
     The score is the largest of an image's shares (`shares_of`); by how much it leads the next; or
-    minus the entropy of their softmax. Unseen words have no part in it.
+    minus the entropy of their softmax. Unseen words have no part in it, and of a single seen class
+    nothing is novel.
 
     Parameters
     ----------
