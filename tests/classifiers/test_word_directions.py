@@ -158,6 +158,29 @@ def test_the_temperature_is_the_most_likely_one() -> None:
     assert model.temperature_ == pytest.approx(1 / exact.coef_[0, 0], rel=5e-3)
 
 
+def test_the_temperature_of_the_inverted_softmax_by_brute_force() -> None:
+    """Half of each class's points say what hubs are to the other half."""
+    rng = np.random.default_rng(7)
+    seen = rng.normal(size=(3, 4))
+    labels = np.repeat([0, 1, 2], 40)
+    points = seen[labels] + rng.normal(size=(120, 4))
+    model = WordDirections(centre=False, correction="inverted_softmax")
+    model.fit(seen, list("abc"), seen_words=seen, points=points, labels=labels)
+    cosines, even = 1 - cdist(points, seen, "cosine"), np.arange(120) % 2 == 0
+
+    def log_likelihood(t: float) -> float:
+        total = 0.0
+        for half in (even, ~even):
+            share = np.exp(cosines[half] / t) / np.exp(cosines[~half] / t).mean(0)
+            share /= share.sum(1, keepdims=True)
+            total += np.log(share[np.arange(60), labels[half]]).sum()
+        return total
+
+    tried = np.geomspace(0.02, 20, 3000)
+    best = tried[np.argmax([log_likelihood(t) for t in tried])]
+    assert model.temperature_ == pytest.approx(best, rel=0.01)
+
+
 @pytest.mark.parametrize("correction", CORRECTIONS)
 def test_learned_probabilities_are_as_often_right_as_they_say(correction: Any) -> None:
     rng = np.random.default_rng(4)
