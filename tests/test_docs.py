@@ -50,6 +50,14 @@ def test_the_python_about_hubs_runs() -> None:
     assert set(here["model"].recognise(here["X"]).unseen_label) <= {"truck", "boat"}
 
 
+def test_the_python_about_choosing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = blocks(ROOT / "docs" / "choosing.md", "python")
+    here: dict[str, Any] = {}
+    exec(block, here)
+    assert here["model"].selection_.goal.value == 0.05
+    assert "Candidate(" in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out as the README says: photos/dog, photos/horse, new_photos/."""

@@ -24,6 +24,10 @@ METHODS = {
 }
 
 
+Numbers = Callable[[str, str], list[float]]
+"""By kind of features and method: one number a seed, or none."""
+
+
 def _values(record: Record, kind: str, method: str, number: str, pair: str) -> list[float]:
     return [
         entry["methods"][method][number]
@@ -85,25 +89,57 @@ def _operating(record: Record) -> str:
 
 
 def _asked(record: Record) -> str:
-    rows = []
-    for name, least, number, pair in (
-        ("AUSUC, cat and truck unseen", 0.66, "ausuc", "cat–truck"),
-        ("AUSUC, mean of the five pairs", 0.53, "ausuc", None),
-        ("best harmonic mean, cat and truck", 0.68, "best_harmonic_mean", "cat–truck"),
-    ):
-        row = [name, f"{least:.2f}"]
-        for kind in ("plain", "mirror"):
-            for method in ("paper", "ours"):
-                row.append(
-                    _spread(
-                        _values(record, kind, method, number, pair)
-                        if pair
-                        else _mean_of_pairs(record, kind, method, number)
-                    )
-                )
-        rows.append(row)
-    head = ["number", "wanted", "paper's", "ours", "paper's, mirrored", "ours, mirrored"]
+    """Return what was aimed at beside what was reached."""
+
+    def of_pair(number: str, pair: str) -> Numbers:
+        return lambda kind, method: _values(record, kind, method, number, pair)
+
+    def of_mean(number: str) -> Numbers:
+        return lambda kind, method: _mean_of_pairs(record, kind, method, number)
+
+    aims: list[tuple[str, str, Numbers]] = [
+        ("AUSUC, cat and truck unseen", "≥ 0.66", of_pair("ausuc", "cat–truck")),
+        ("AUSUC, mean of the five pairs", "≥ 0.53", of_mean("ausuc")),
+        (
+            "best harmonic mean, cat and truck",
+            "≥ 0.68",
+            of_pair("best_harmonic_mean", "cat–truck"),
+        ),
+        (
+            "harmonic mean at the point chosen, as a share of the best",
+            "≥ 0.95",
+            lambda kind, method: _share_of_best(record, kind, method),
+        ),
+        ("seen accuracy where 0.70 is to be kept", "0.69–0.72", of_mean("kept_seen_accuracy")),
+        (
+            "calibration error of p(y given s, x) on seen images",
+            "≤ 0.03",
+            of_mean("calibration_error_seen_alone"),
+        ),
+    ]
+    rows = [
+        [name, aim, *(_spread(of(k, m)) for k in ("plain", "mirror") for m in ("paper", "ours"))]
+        for name, aim, of in aims
+    ]
+    pairs = {
+        method: _spread([entry[key]["mean"] for entry in record["all_pairs"]])
+        for method, key in (("paper", "nearest"), ("ours", "centred"))
+    }
+    told = "unseen classes told apart, mean of all 45 pairs (features of all classes)"
+    rows.append([told, "≥ 0.02 above", pairs["paper"], pairs["ours"], "–", "–"])
+    head = ["number", "aim", "paper's", "ours", "paper's, mirrored", "ours, mirrored"]
     return _table(head, rows)
+
+
+def _share_of_best(record: Record, kind: str, method: str) -> list[float]:
+    """Return the mean over the pairs of chosen over best harmonic mean, with each seed."""
+    chosen, best = (
+        [_values(record, kind, method, number, "–".join(pair)) for pair in PUBLISHED_PAIRS]
+        for number in ("harmonic_mean", "best_harmonic_mean")
+    )
+    if not all(chosen):
+        return []
+    return np.divide(chosen, best).mean(axis=0).tolist()  # type: ignore[no-any-return]
 
 
 def _all_pairs(record: Record) -> str:
@@ -157,7 +193,6 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "gates": lambda record: _gates(record, "plain", "ausuc"),
     "gates-mirror": lambda record: _gates(record, "mirror", "ausuc"),
     "harmonic": lambda record: _gates(record, "plain", "best_harmonic_mean"),
-    "told-apart": lambda record: _gates(record, "plain", "unseen_told_apart"),
     "operating": _operating,
     "all-pairs": _all_pairs,
     "peers": _peers,

@@ -84,7 +84,7 @@ def _model(**options: Any) -> CrossModalClassifier:
 
 
 def test_the_weights_are_learned_when_the_model_is() -> None:
-    X, codes = images([0, 1, 2, 3, 4], 120)
+    X, codes = images([0, 1, 2, 3, 4], 400)
     y = np.array(list("abcde"))[codes]
     model = _model(novelty=CombinedNovelty()).fit(X, y)
     gate = model.novelty_
@@ -94,7 +94,8 @@ def test_the_weights_are_learned_when_the_model_is() -> None:
     plain = _model(novelty=GaussianNovelty()).fit(X, y)
     assert model.is_novel(new).mean() > plain.is_novel(new).mean()
     ordinary, _ = images([0, 1, 2, 3, 4], 100, seed=2)
-    assert model.is_novel(ordinary).mean() == pytest.approx(0.1, abs=0.05)
+    # the threshold is set on 200 images: three standard errors of a tenth of them
+    assert model.is_novel(ordinary).mean() == pytest.approx(0.1, abs=0.065)
 
 
 def test_unseen_classes_have_no_part_in_it() -> None:

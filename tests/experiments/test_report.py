@@ -377,7 +377,7 @@ def test_the_tables_of_the_documentation() -> None:
     assert "few images of cats" not in text
     assert lines_of(text, "| features |") == ["| features | 10 min | 10 min | 10 min | 30 min |"]
     titles = [line.removeprefix("## ").split(" ")[0] for line in lines_of(text, "## ")]
-    assert titles == ["At", "Pairs", "Outliers", "Control", "Times", "Where", "How"]
+    assert titles == ["At", "Pairs", "Outliers", "Control", "Times", "Where", "After", "How"]
     assert lines_of(text, "# ") == ["# Results"]
     assert text.endswith("\n")
     assert not text.endswith("\n\n")

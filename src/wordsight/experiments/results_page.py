@@ -19,6 +19,13 @@ from wordsight.experiments.summary import (
 
 __all__ = ["markdown"]
 
+BEYOND = """\
+What the gates, classifiers and features of later years add to these numbers, on features that no \
+unseen class has touched: [beyond the paper](beyond-the-paper.md). Tried there, and of little or \
+no help: choosing the gate for each pair of unseen classes, the softmax's confidence and energy, \
+boosted trees and products of scores in a combined gate, CSLS and the inverted softmax between two \
+unseen words, the map of words to features."""
+
 
 def markdown(results: Results) -> str:
     """Return the page of the documentation that holds these results.
@@ -40,7 +47,8 @@ def markdown(results: Results) -> str:
     parts += ["## Times", TIMES, _times(results)]
     parts += ["## Where this differs from the papers"]
     parts += [f"- **{title}.** {text}" for title, text in DEVIATIONS]
-    parts += ["[All deviations](deviations.md), with their reasons.", "## How to rerun"]
+    parts += ["[All deviations](deviations.md), with their reasons."]
+    parts += ["## After the paper", BEYOND, "## How to rerun"]
     parts += [_code(results.command), RERUN]
     return "\n\n".join(parts) + "\n"
 
