@@ -30,7 +30,7 @@ demo: $(VENV)/.installed
 	$(BIN)/wordsight demo --out demo --overwrite
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

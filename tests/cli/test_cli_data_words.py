@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cli.runs import SEEN, UNSEEN, Runner, check_failed
-from wordsight import WordVectors
+from wordsight import WordVectors, open_dataset
+from wordsight.data.scenes import make_scenes
 
 
 def test_data_info(scenes: Path, run: Runner) -> None:
@@ -47,6 +49,28 @@ def test_data_info_names_the_broken(scenes: Path, tmp_path: Path, run: Runner) -
 
 def test_data_info_without_labels(scenes: Path, run: Runner) -> None:
     assert "no labels" in run("data", "info", scenes / "test" / "red star").out
+
+
+def test_data_scenes_are_the_pictures_of_the_demo(tmp_path: Path, run: Runner) -> None:
+    out = tmp_path / "scenes"
+    done = run(
+        *("data", "scenes", out, "--classes", "red circle,gold star", "--train", 3, "--test", 2),
+        *("--image-size", 16, "--seed", 7),
+    )
+    assert (done.code, done.out) == (0, f"{out}\n")
+    drawn, labels = make_scenes(
+        2, ["red circle", "gold star"], image_size=(16, 16), random_state=7, split="test"
+    )
+    written = open_dataset(out, split="test")
+    assert written.labels is not None
+    assert sorted(written.labels) == sorted(labels)
+    star = drawn[labels == "gold star"][1]
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "test/gold star/00001.png")), star)
+    assert len(open_dataset(out, split="train")) == 6
+    again = run("data", "scenes", out)
+    check_failed(again, 2, "exists already")
+    check_failed(run("data", "scenes", tmp_path / "new", "--classes", "mauve cow"), 2, "mauve cow")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Json, Quiet
+from wordsight.cli.options import Debug, Json, Quiet, names
 from wordsight.progress import report
 
 if TYPE_CHECKING:
     from wordsight.data.report import DatasetReport, SizeSummary
 
-__all__ = ["app", "fetch", "info"]
+__all__ = ["app", "fetch", "info", "scenes"]
 
 app = typer.Typer(
     help="Look at data sets, and fetch known ones.", no_args_is_help=True, rich_markup_mode=None
@@ -120,3 +120,39 @@ def fetch(
         )
     console.print_line(str(path))
     console.say(f"Next: wordsight data info {path}")
+
+
+@app.command()
+def scenes(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which classes, separated by commas, such as: red circle,blue star.",
+            show_default="all 30",
+        ),
+    ] = None,
+    train: Annotated[int, typer.Option(help="Pictures of each class under train/.")] = 100,
+    test: Annotated[int, typer.Option(help="Pictures of each class under test/.")] = 20,
+    image_size: Annotated[int, typer.Option(help="Height and width, in pixels.")] = 32,
+    random_state: Annotated[
+        int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
+    ] = 0,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draw synthetic pictures, coloured shapes in class folders, to try things on."""
+    from wordsight.data.scenes import SCENE_CLASSES, UNSEEN, write_scenes  # noqa: PLC0415 - pillow
+
+    written = write_scenes(
+        out,
+        train,
+        test,
+        names(classes) if classes else SCENE_CLASSES,
+        image_size=(image_size, image_size),
+        random_state=random_state,
+    )
+    console.print_line(str(out))
+    console.say(f"Drew {written['train']} pictures to train on and {written['test']} to test on.")
+    if not classes:
+        console.say(f"Classes that the demo leaves unseen: {','.join(UNSEEN)}")
