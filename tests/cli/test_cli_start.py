@@ -64,6 +64,7 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "benchmark gzsl",
         "data info",
         "data fetch",
+        "data scenes",
         "words near",
         "words info",
         "words convert",
