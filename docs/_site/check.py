@@ -89,7 +89,9 @@ def main(site: str) -> None:
     found = faults(folder)
     if found:
         sys.exit("\n".join(found))
-    sys.stdout.write(f"{site}: {len(list(folder.rglob('*.html')))} pages, all links lead somewhere\n")
+    sys.stdout.write(
+        f"{site}: {len(list(folder.rglob('*.html')))} pages, all links lead somewhere\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,116 @@
+"""The blocks of code in the pages, and a reader who types them in, one after the other.
+
+What is to be known of a block stands in a comment before it:
+
+- ``<!-- not run: REASON -->``: it cannot be run in a test, and why;
+- ``<!-- file: NAME -->``: the reader writes it into this file;
+- ``<!-- output -->``: the block before it prints this, with numbers like these; ``…`` stands for
+  lines that are left out.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wordsight.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+RUN = ("sh", "python")
+SHOWN = ("text", "yaml", "json", "math")
+"""Languages of blocks that are only looked at."""
+
+FEW = {
+    "fit": (("--atoms", "30"), ("--patches", "3000")),
+    "reproduce": (("--quick", None), ("--only", "unseen-pairs")),
+}
+"""Options that a command is given where it does not name them: enough to see that it runs."""
+
+BLOCK = re.compile(r"^(?:<!-- ([^\n]*) -->\n\n?)?```(\S*)\n(.*?)^```$", re.M | re.S)
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of code: its language, what the comment before it says, and its text."""
+
+    language: str
+    mark: str
+    text: str
+
+    @property
+    def is_run(self) -> bool:
+        return self.language in RUN and not self.mark
+
+    @property
+    def is_output(self) -> bool:
+        return self.mark == "output"
+
+
+def blocks(page: Path) -> list[Block]:
+    found = BLOCK.findall(page.read_text("utf-8"))
+    return [Block(language, mark, text) for mark, language, text in found]
+
+
+class Reader:
+    """Runs blocks in the current folder, in order; Python's names live on in later blocks."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._names: dict[str, Any] = {}
+        self._capsys = capsys
+        self._printed = ""
+
+    def take(self, block: Block) -> None:
+        """Do with a block what a reader would."""
+        kind, _colon, name = block.mark.partition(": ")
+        if kind == "file":
+            Path(name).write_text(block.text, "utf-8")
+        elif block.is_output:
+            check_output(block.text, self._printed)
+        elif block.is_run:
+            self._capsys.readouterr()
+            self._run(block)
+            self._printed = self._capsys.readouterr().out
+
+    def _run(self, block: Block) -> None:
+        if block.language == "python":
+            exec(block.text, self._names)
+            return
+        for line in block.text.replace("\\\n", " ").splitlines():
+            program, *arguments = shlex.split(line, comments=True) or [""]
+            assert program in {"", "wordsight"}, f"only wordsight is run in a test: {line}"
+            if program:
+                code = main(with_little_work(arguments))
+                assert code == 0, f"{line}\n{self._capsys.readouterr().err}"
+
+
+def with_little_work(arguments: list[str]) -> list[str]:
+    """Add what makes a command quick, where it leaves that open."""
+    added: list[str] = []
+    for option, value in FEW.get(arguments[0], ()):
+        if option not in arguments:
+            added += [option] if value is None else [option, value]
+    return [*arguments, *added]
+
+
+def check_output(shown: str, printed: str) -> None:
+    """Check that the lines shown were printed, in this order, with numbers like these."""
+    left = iter(printed.splitlines())
+    for line in shown.splitlines():
+        if line.strip() != "…":
+            assert any(alike(line, other) for other in left), f"not printed: {line}\n{printed}"
+
+
+def alike(shown: str, printed: str) -> bool:
+    """Say whether two lines have the same words and whole numbers, and fractions to within 0.1."""
+    words = [NUMBER.sub("#", " ".join(line.split())) for line in (shown, printed)]
+    pairs = zip(*(NUMBER.findall(line) for line in (shown, printed)), strict=False)
+    return words[0] == words[1] and all(
+        one == other or ("." in one and abs(float(one) - float(other)) <= 0.1)
+        for one, other in pairs
+    )
