@@ -92,6 +92,8 @@ class Reader:
 def with_little_work(arguments: list[str]) -> list[str]:
     """Add what makes a command quick, where it leaves that open."""
     added: list[str] = []
+    if "--features" in arguments:  # these have no atoms
+        return arguments
     for option, value in FEW.get(arguments[0], ()):
         if option not in arguments:
             added += [option] if value is None else [option, value]

@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from pages import FEW, PAGES, ROOT, RUN, SHOWN, Block, Reader, alike, blocks, check_output
 
 from experiments.ten_classes import write_pictures
+from pages import FEW, PAGES, ROOT, RUN, SHOWN, Block, Reader, alike, blocks, check_output
 from test_standard_benchmark import made
 from wordsight import PatchFeatures, WordVectors
 from wordsight.cli import main
@@ -140,7 +140,7 @@ def test_the_reader_writes_runs_and_compares(
     page.write_text(
         "<!-- file: a.txt -->\n```text\nred 1 0\ngold 0 1\n```\n\n"
         "```sh\nwordsight words info a.txt  # two\n```\n\n<!-- output -->\n\n"
-        "```text\n…\nwords 2\n```\n"
+        "```text\n…\nn words 2\n```\n"
         "```python\nx = 1\n```\n```python\nprint(x / 3)\n```\n<!-- output -->\n```text\n0.34\n```\n"
         "<!-- not run: nobody has it -->\n```sh\nrm -r everything\n```\n",
         "utf-8",

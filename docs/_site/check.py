@@ -1,7 +1,7 @@
-"""Check a built site: every link leads to a page and a place on it, and nothing comes from elsewhere.
+"""Check a built site: all links lead to a page and a place on it, and nothing comes from elsewhere.
 
-A link to another site may be followed by whoever clicks it; what a browser loads by itself (scripts,
-styles, pictures, fonts) has to lie in the folder.
+A link to another site may be followed by whoever clicks it; what a browser loads by itself
+(scripts, styles, pictures, fonts) has to lie in the folder.
 """
 
 import re
