@@ -168,9 +168,7 @@ def test_gates_on_logits_look_at_the_shares() -> None:
     )
 
 
-def test_beside_a_gate_on_logits_the_temperature_is_learned_on_held_out_images() -> (
-    None
-):
+def test_beside_a_gate_on_logits_the_temperature_is_learned_on_held_out_images() -> None:
     """Features that know their training images are surer of these than of any others."""
     X, y = images("abcde", 600, 2.0, 4)
     model = _model(novelty=SoftmaxNovelty(), seen_classifier=SoftmaxClassifier(temperature="auto"))
