@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.beyond.network --data DIR --words FILE --out FILE --device cuda`` trains a
 `ConvFeatures` without the unseen classes and without the images that thresholds are set on, then
-fits and scores each method on its features, and writes the numbers. With ``--fill`` the tables of
-``docs/beyond-the-paper.md`` are filled from files of several seeds.
+fits and scores each method on its features, and writes the numbers. ``… network FILE…`` puts such
+files into ``docs/beyond.json`` and fills the table of ``docs/beyond-the-paper.md``.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.beyond.__main__ import NUMBERS, write
 from wordsight import (
     CombinedNovelty,
     ConvFeatures,
@@ -183,6 +184,11 @@ def _scores(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, score, and write the numbers of one seed."""
     options = _parser().parse_args(arguments)
+    if options.files:
+        record = json.loads(NUMBERS.read_text("utf-8"))
+        record["network"] = [json.loads(file.read_text("utf-8")) for file in options.files]
+        write(record)
+        return 0
     pair = [name.strip() for name in options.unseen.split(",")]
     beside = [name.strip() for name in options.without.split(",") if name.strip()]
     words = WordVectors.load(options.words)
@@ -231,9 +237,10 @@ def _development(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beyond.network")
-    parser.add_argument("--data", required=True, help="CIFAR-10")
-    parser.add_argument("--words", required=True, help="word vectors")
-    parser.add_argument("--out", required=True, type=Path, help="where the numbers go, as JSON")
+    parser.add_argument("files", nargs="*", type=Path, help="to be put into the page")
+    parser.add_argument("--data", help="CIFAR-10")
+    parser.add_argument("--words", help="word vectors")
+    parser.add_argument("--out", type=Path, help="where the numbers go, as JSON")
     parser.add_argument("--unseen", default="cat,truck")
     parser.add_argument("--without", default="", help="more classes that nothing is to meet")
     parser.add_argument("--width", type=int, default=48)
