@@ -27,6 +27,8 @@ SHOWN = ("text", "yaml", "json", "math")
 
 FEW = {
     "fit": (("--atoms", "30"), ("--patches", "3000")),
+    "fit conv": (("--width", "4"), ("--epochs", "2")),
+    "fit encoder": (),
     "reproduce": (("--quick", None), ("--only", "unseen-pairs")),
 }
 """Options that a command is given where it does not name them: enough to see that it runs."""
@@ -91,10 +93,11 @@ class Reader:
 
 def with_little_work(arguments: list[str]) -> list[str]:
     """Add what makes a command quick, where it leaves that open."""
-    added: list[str] = []
+    kind = arguments[0]
     if "--features" in arguments:  # these have no atoms
-        return arguments
-    for option, value in FEW.get(arguments[0], ()):
+        kind += " conv" if "conv" in arguments else " encoder"
+    added: list[str] = []
+    for option, value in FEW.get(kind, ()):
         if option not in arguments:
             added += [option] if value is None else [option, value]
     return [*arguments, *added]

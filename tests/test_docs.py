@@ -1,9 +1,11 @@
-"""The documentation keeps its word: links lead somewhere, names exist."""
+"""The documentation keeps its word: links lead somewhere, names exist, numbers were measured."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,3 +48,25 @@ def test_every_name_of_code_in_the_equations_is_in_its_module() -> None:
 def test_python_in_the_pages_is_python(page: Path) -> None:
     for block in blocks(page, "python"):
         assert ast.parse(block).body
+
+
+def test_the_limits_are_those_that_were_measured() -> None:
+    record = json.loads((ROOT / "docs" / "beyond.json").read_text("utf-8"))
+
+    def measured(pair: str, name: str) -> str:
+        found = [
+            one["methods"]["ours"][name]
+            for one in record["pairs"]
+            if one["pair"] == pair and one["kind"] == "plain"
+        ]
+        assert len(found) == 3
+        return f"{100 * np.mean(found):.0f}"
+
+    page = " ".join((ROOT / "docs" / "limits.md").read_text("utf-8").split())
+    dog, truck = "cat–dog", "cat–truck"
+    for pair in (dog, truck):
+        assert f"{measured(pair, 'unseen_told_apart')} of 100" in page
+    kept = [measured(pair, "kept_unseen_accuracy") for pair in (truck, dog)]
+    assert f"{kept[0]} % of unseen cats and trucks are, and {kept[1]} % of cats and dogs" in page
+    perfect = [measured(pair, "unseen_told_apart") for pair in (truck, dog)]
+    assert f"never wrong would make that {perfect[0]} % and {perfect[1]} %" in page
