@@ -8,13 +8,13 @@ import nbformat
 import pytest
 import torch
 
-from experiments.ten_classes import write_pictures
+from experiments.ten_classes import TINY, write_pictures
 from pages import FEW, PAGES, ROOT, RUN, SHOWN, Block, Reader, alike, blocks, check_output
 from test_standard_benchmark import made
 from wordsight import PatchFeatures, WordVectors
 from wordsight.cli import main
 from wordsight.data.scenes import write_scenes
-from wordsight.experiments.setting import CLASSES
+from wordsight.experiments.setting import CLASSES, Setting
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 NOT_RUN = 3
@@ -33,7 +33,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(here / "drawn" / "test" / scene, here / "new_photos" / name)
     shutil.rmtree(here / "drawn")
     write_pictures(here / "cifar10")  # ten drawn classes with the names of the real ones
-    known, vectors = WordVectors.default().vectors_for(list(CLASSES))
+    known, vectors = WordVectors.default().vectors_for([*CLASSES, "lobster"])
     lines = [" ".join([name, *map(str, row)]) for name, row in zip(known, vectors, strict=True)]
     for name in ("vectors.txt", "acl2012_cifar.txt"):
         (here / name).write_text("\n".join(lines) + "\n", "utf-8")
@@ -77,15 +77,16 @@ def write_vision_model(folder: Path) -> None:
 
 
 @pytest.fixture
-def small_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let features be few where a page leaves their number open."""
+def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let features be few where a page leaves their number open, and --quick be quicker still."""
+    monkeypatch.setattr(Setting, "quick", classmethod(lambda _cls: TINY))
     defaults = dict(PatchFeatures.__init__.__kwdefaults__ or {}, n_patches=3000)
     monkeypatch.setattr(PatchFeatures.__init__, "__defaults__", (30,))
     monkeypatch.setattr(PatchFeatures.__init__, "__kwdefaults__", defaults)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_features")
+@pytest.mark.usefixtures("little_work")
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if any(block.is_run for block in blocks(page))],

@@ -117,6 +117,15 @@ def test_what_wrote_a_page_is_said_at_its_end() -> None:
     )
 
 
+def test_links_of_notebooks_lead_to_built_pages() -> None:
+    html = '<a href="../a.md#x">x</a><a href="b.ipynb">x</a><a href="https://a.org/c.md">x</a>'
+    pages = [SimpleNamespace(file=SimpleNamespace(src_uri=f"n.{end}")) for end in ("ipynb", "md")]
+    assert [hooks.on_page_content(html, page) for page in pages] == [
+        '<a href="../a.html#x">x</a><a href="b.html">x</a><a href="https://a.org/c.md">x</a>',
+        html,
+    ]
+
+
 def test_equations_are_mathml() -> None:
     made = hooks.equation(r"\sum_y \lVert w_y \rVert^2", "math", "equation", {}, None)
     assert made.startswith('<div class="equation"><math xmlns="http://www.w3.org/1998/Math/MathML"')

@@ -19,6 +19,7 @@ LEFT_OUT = ("wordsight.cli", "wordsight.__main__", "wordsight.experiments")
 """Modules that nobody imports: commands, and the experiments behind one of them."""
 
 LINK = re.compile(r"\[([^\]]*)\]\((\.\./[^)#\s]+)(#[^)\s]*)?\)")
+NOTEBOOK_LINK = re.compile(r'href="((?!\w+:)[^"#]+)\.(?:md|ipynb)(#[^"]*)?"')
 WRITTEN_BY = re.compile(r"\A(Written by `.*?`: change that, not this page\.)\n\n(.*)", re.S)
 
 
@@ -94,6 +95,13 @@ def on_page_markdown(markdown: str, page: Any, **_more: Any) -> str:
     # what wrote a page is said at its end: a page begins with its title
     markdown = WRITTEN_BY.sub(r"\2\n\n*\1*\n", markdown)
     return LINK.sub(turned, markdown)
+
+
+def on_page_content(html: str, page: Any, **_more: Any) -> str:
+    """Let links of notebooks lead to pages as they are built; those of Markdown already do."""
+    if not page.file.src_uri.endswith(".ipynb"):
+        return html
+    return NOTEBOOK_LINK.sub(lambda found: f'href="{found[1]}.html{found[2] or ""}"', html)
 
 
 def _page(name: str) -> str:
