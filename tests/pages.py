@@ -33,6 +33,9 @@ FEW = {
 }
 """Options that a command is given where it does not name them: enough to see that it runs."""
 
+SERVED = {"explore"}
+"""Commands that go on until they are stopped: their own tests start them."""
+
 BLOCK = re.compile(r"^(?:<!-- ([^\n]*) -->\n\n?)?```(\S*)\n(.*?)^```$", re.M | re.S)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 
@@ -86,7 +89,7 @@ class Reader:
         for line in block.text.replace("\\\n", " ").splitlines():
             program, *arguments = shlex.split(line, comments=True) or [""]
             assert program in {"", "wordsight"}, f"only wordsight is run in a test: {line}"
-            if program:
+            if program and arguments[0] not in SERVED:
                 code = main(with_little_work(arguments))
                 assert code == 0, f"{line}\n{self._capsys.readouterr().err}"
 

@@ -44,6 +44,15 @@ def test_every_name_of_code_in_the_equations_is_in_its_module() -> None:
             assert name in source, f"{place} has no {name}"
 
 
+def test_every_room_of_the_house_is_named() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = ROOT.joinpath("src", "wordsight").iterdir()
+    rooms = {f"{place.name}/" if place.is_dir() else place.stem for place in places}
+    rooms -= {"__init__", "__main__", "__pycache__/", "py"}
+    missing = sorted(room for room in rooms if f"`{room}`" not in text)
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_in_the_pages_is_python(page: Path) -> None:
     for block in blocks(page, "python"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from PIL import Image
 
 from experiments.ten_classes import TINY, write_pictures
 from pages import FEW, PAGES, ROOT, RUN, SHOWN, Block, Reader, alike, blocks, check_output
@@ -32,6 +33,8 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(here / "drawn" / split / scene, here / "photos" / split / name)
         shutil.copytree(here / "drawn" / "test" / scene, here / "new_photos" / name)
     shutil.rmtree(here / "drawn")
+    with Image.open(next(here.rglob("*.png"))) as picture:
+        picture.save(here / "photo.jpg")
     write_pictures(here / "cifar10")  # ten drawn classes with the names of the real ones
     known, vectors = WordVectors.default().vectors_for([*CLASSES, "lobster"])
     lines = [" ".join([name, *map(str, row)]) for name, row in zip(known, vectors, strict=True)]
