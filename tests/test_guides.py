@@ -1,10 +1,10 @@
 """Every command and every line of Python in the pages runs, in order, as a reader would run it."""
 
+import json
 import re
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 from PIL import Image
@@ -123,11 +123,10 @@ def test_few_blocks_are_left_out() -> None:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_keeps_no_outputs(notebook: Path) -> None:
-    content = nbformat.read(notebook, as_version=4)
-    nbformat.validate(content)
-    cells = [cell for cell in content.cells if cell.cell_type == "code"]
-    assert cells
-    assert all(not cell.outputs and cell.execution_count is None for cell in cells)
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert code
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
 
 
 def test_there_are_notebooks() -> None:
