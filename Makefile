@@ -45,9 +45,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# the notebooks are run along the way
+# the notebooks are run along the way; --quiet would hide warnings from --strict, too
 docs: $(VENV)/.installed-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
 	$(BIN)/python docs/_site/check.py site
 
 bench: $(VENV)/.installed-dev
