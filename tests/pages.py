@@ -10,6 +10,7 @@ What is to be known of a block stands in a comment before it:
 
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,13 @@ class Reader:
             return
         for line in block.text.replace("\\\n", " ").splitlines():
             program, *arguments = shlex.split(line, comments=True) or [""]
-            assert program in {"", "wordsight"}, f"only wordsight is run in a test: {line}"
-            if program and arguments[0] not in SERVED:
+            if program == "make":
+                check_target(arguments[0])
+            elif program == "pip":
+                check_extra(arguments[-1])
+            elif program:
+                assert program == "wordsight", f"only wordsight is run in a test: {line}"
+            if program == "wordsight" and arguments[0] not in SERVED:
                 code = main(with_little_work(arguments))
                 assert code == 0, f"{line}\n{self._capsys.readouterr().err}"
 
@@ -104,6 +110,20 @@ def with_little_work(arguments: list[str]) -> list[str]:
         if option not in arguments:
             added += [option] if value is None else [option, value]
     return [*arguments, *added]
+
+
+def check_target(name: str) -> None:
+    """Check that make knows a target, which other tests or the continuous integration run."""
+    known = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert name in known, f"make has no target {name}"
+
+
+def check_extra(requirement: str) -> None:
+    """Check that what is to be installed is this package, with an extra that it has."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = re.fullmatch(r"wordsight\[([\w,]+)\]", requirement)
+    assert named, f"{requirement} is not this package with an extra"
+    assert set(named[1].split(",")) <= set(extras["optional-dependencies"]), requirement
 
 
 def check_output(shown: str, printed: str) -> None:

@@ -158,6 +158,11 @@ def test_the_reader_writes_runs_and_compares(
         reader.take(Block("text", "output", "0.9\n"))
     with pytest.raises(AssertionError, match="only wordsight"):
         reader.take(Block("sh", "", "rm -r everything\n"))
+    reader.take(Block("sh", "", "make demo  # draws\npip install 'wordsight[text,timm]'\n"))
+    with pytest.raises(AssertionError, match="no target deom"):
+        reader.take(Block("sh", "", "make deom\n"))
+    with pytest.raises(AssertionError, match="texts"):
+        reader.take(Block("sh", "", "pip install 'wordsight[texts]'\n"))
     with pytest.raises(AssertionError, match="no-such-file"):
         reader.take(Block("sh", "", "wordsight words info no-such-file\n"))
 
