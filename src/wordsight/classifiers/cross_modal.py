@@ -1,5 +1,6 @@
 """`CrossModalClassifier`: the paper's model, p(y | x) over seen and unseen classes (Eq. 2)."""
 
+import copy
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from wordsight.classifiers.class_words import ClassWords, check_classes
+from wordsight.classifiers.queries import AnswersWords
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.selection import GATES, Goal, Selection, select, threshold_keeping
 from wordsight.classifiers.shares import ShareClassifier
@@ -22,7 +24,7 @@ from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.features.cache import FeatureCache
-from wordsight.features.images import ImageSet
+from wordsight.features.images import is_images
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out, moved_words
@@ -32,7 +34,6 @@ from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.rows import StoredRows, by_blocks, draw_held_out
 from wordsight.validation import checked_labels, validated
-from wordsight.words.similarity import nearest_rows
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["CrossModalClassifier", "join"]
@@ -72,7 +73,7 @@ def join(
     return np.hstack([seen, unseen])
 
 
-class CrossModalClassifier(ClassifierMixin, BaseEstimator):
+class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
     """Recognise seen classes and, by their names alone, unseen ones.
 
     Images become features X; a map takes them to points S among the word vectors W; a novelty
@@ -271,7 +272,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         cache: FeatureCache | None,
         held_out: NDArray[np.bool_],
     ) -> Any:
-        if not _is_images(X):
+        if not is_images(X):
             self.features_ = None
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
@@ -547,6 +548,37 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self._class_words = replace(self._class_words, words=words)
         return self
 
+    def branch(self) -> Self:
+        """Return a model of the same fitted parts that changes apart from this one.
+
+        Classes added to it, and a threshold moved in it, leave this model as it is; what was
+        learned from images is shared, so that it costs next to nothing.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        twin = copy.copy(self)
+        # the one part that a change of classes or of the threshold touches
+        twin.novelty_ = copy.deepcopy(self.novelty_)
+        return twin
+
+    def move_threshold(self, novelty_score: float) -> Self:
+        """Call novel, from now on, what had a `Recognition.novelty_score` above this until now.
+
+        Parameters
+        ----------
+        novelty_score : float
+            0 leaves the threshold where it is; below 0, more images are novel. It is kept when
+            the model is saved. A detector that compares with the words of unseen classes
+            (``novelty_.compares_words``) sets its threshold anew when these change.
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        self.novelty_.set_threshold(self.novelty_.offset_ - novelty_score)
+        return self
+
     def restore(
         self,
         class_words: ClassWords,
@@ -627,6 +659,32 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._recognise_features(self._features_of(X))
 
+    def recognise_again(self, found: Recognition) -> Recognition:
+        """Return what the model has to say now of images that it recognised before.
+
+        After `add_classes`, `remove_classes` or `move_threshold`, without a look at the images:
+        mapped points and p(y | V = s, x) are as they were.
+
+        Parameters
+        ----------
+        found : Recognition
+            From this model, or from one that it was branched off.
+
+        Returns
+        -------
+        Recognition
+        """
+        if found.n_seen != len(self.seen_):
+            raise InputError(
+                f"images recognised by a model of {found.n_seen} seen classes were given to one of "
+                f"{len(self.seen_)}; give what this model recognised"
+            )
+        if self.novelty_.sees == "mapped":
+            judged = self.novelty_.score_and_proba(found.mapped)
+        else:  # its scores depend on no word
+            judged = self.novelty_.judge(found.threshold - found.novelty_score)
+        return self._joined(found.mapped, found.seen_proba, judged)
+
     def stream(
         self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], Recognition]]:
@@ -635,19 +693,25 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         Memory does not grow with the number of images. A data set that skips broken images skips
         their rows. With a cache, features of images are kept there and found again.
         """
+        for rows, features in self._feature_blocks(X, cache):
+            yield rows, self._recognise_features(features)
+
+    def _feature_blocks(
+        self, X: Any, cache: FeatureCache | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Yield rows and features, a few at a time."""
         check_is_fitted(self, "seen_classifier_")
-        if _is_images(X) and self.features_ is not None:
+        if is_images(X) and self.features_ is not None:
             extra = {"cache": cache} if cache is not None else {}
-            for rows, features in self.features_.stream(X, **extra):
-                yield rows, self._recognise_features(features)
+            yield from self.features_.stream(X, **extra)
             return
         features = self._features_of(X)
         for cut in blocks(len(features), 1024):
-            yield np.arange(cut.start, cut.stop), self._recognise_features(features[cut])
+            yield np.arange(cut.start, cut.stop), features[cut]
 
     def _features_of(self, X: Any) -> NDArray[Any] | StoredRows:
         check_is_fitted(self, "seen_classifier_")
-        if _is_images(X):
+        if is_images(X):
             if self.features_ is None:
                 raise InputError(
                     "images were given to a model that was trained on ready features; give it "
@@ -658,12 +722,21 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
     def _recognise_features(self, X: NDArray[Any] | StoredRows) -> Recognition:
         S = by_blocks(self.mapping_.predict, X)
-        unseen = self.unseen_classifier_
         seen_proba = by_blocks(
             self.seen_classifier_.predict_proba, S if self._seen_by_points else X
         )
-        unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
-        score, novelty_proba = self.novelty_.score_and_proba(self._gate_points(X, S))
+        return self._joined(S, seen_proba, self.novelty_.score_and_proba(self._gate_points(X, S)))
+
+    def _joined(
+        self,
+        S: NDArray[Any],
+        seen_proba: NDArray[np.float64],
+        judged: tuple[NDArray[np.float64], NDArray[np.float64]],
+    ) -> Recognition:
+        """Join what is known of seen classes and of novelty with the unseen classes."""
+        unseen = self.unseen_classifier_
+        unseen_proba = np.empty((len(S), 0)) if unseen is None else unseen.predict_proba(S)
+        score, novelty_proba = judged
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
         return Recognition(
             classes=self.classes_,
@@ -674,6 +747,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             novelty_score=-score,
             novelty_proba=novelty_proba,
             proba=join(seen_proba, unseen_proba, novel),
+            threshold=float(self.novelty_.offset_),
         )
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -695,28 +769,6 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     def map(self, X: Any) -> NDArray[Any]:
         """Return the mapped points S, shape (n, d), or (n, m) where the map moves the words."""
         return np.asarray(by_blocks(self.mapping_.predict, self._features_of(X)))
-
-    def nearest_words(self, S: NDArray[Any], k: int = 10) -> list[list[str]]:
-        """Return the words of `words_` with the highest cosine with each of some mapped points.
-
-        Parameters
-        ----------
-        S : ndarray
-            From `map` or `recognise`.
-        k : int, default 10
-            How many words for each, as far as there are so many.
-
-        Returns
-        -------
-        list of list of str
-            The nearest first.
-        """
-        check_is_fitted(self, "seen_classifier_")
-        table = moved_words(self.mapping_, self.words_.vectors)
-        if table is self.words_.vectors:
-            return self.words_.nearest(S, k)[0]
-        rows, _similarities = nearest_rows(table, S, k, metric="cosine")
-        return [[self.words_.words[row] for row in near] for near in rows.tolist()]
 
     def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
         """Return the most probable of some classes.
@@ -770,7 +822,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 "requires y to be passed, but the target y is None: give the class name of each "
                 "image, or a data set that has labels"
             )
-        if not _is_images(X):
+        if not is_images(X):
             X, y = validated(self, X, y, dtype=[np.float32, np.float64])
         return checked_labels(y, len(X))
 
@@ -787,9 +839,3 @@ def _takes_points(unseen_classifier: Any) -> bool:
 def _rows(X: Any) -> NDArray[Any] | StoredRows:
     """Return features as an array, or as they are where they stay on disk."""
     return X if isinstance(X, StoredRows) else np.asarray(X)
-
-
-def _is_images(X: Any) -> bool:
-    return getattr(X, "ndim", None) == 4 or (
-        isinstance(X, ImageSet) and not isinstance(X, np.ndarray)
-    )
