@@ -360,4 +360,4 @@ def test_a_reliability_diagram_shows_what_the_bins_hold(tmp_path: Path) -> None:
     assert figure.get_suptitle() == "Some model"
     save_figure(figure, tmp_path / "reliability.png")
     with Image.open(tmp_path / "reliability.png") as image:
-        assert image.size[0] == round(16 / 2.54 * 100)
+        assert image.size[0] == int(16 / 2.54 * 100)
