@@ -292,7 +292,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         else:
             raise InputError(
                 f"a cache was given for features of {type(self.features_).__name__}; expected "
-                "PatchFeatures, or no cache"
+                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
             )
         if len(found) != len(labels):
             raise InputError(
