@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.evaluation import Observed
 from wordsight.exceptions import InputError
+from wordsight.exploration.layout import LayoutKind
 from wordsight.features.conv_features import ConvFeatures
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.residual_network import ResidualNetwork
@@ -29,7 +30,7 @@ from wordsight.plots.curve import curve_diagram
 from wordsight.plots.figure import WIDTH, encoded
 from wordsight.plots.filters import atoms_in_pixels, filter_mosaic
 from wordsight.plots.map import map_diagram
-from wordsight.plots.projection import Layout, project
+from wordsight.plots.projection import project
 from wordsight.plots.reliability import reliability_diagram
 from wordsight.plots.words import cosine_similarities, words_diagram
 from wordsight.reliability import reliability
@@ -69,17 +70,17 @@ class PictureSettings:
         In place of the title that a kind has.
     width : float
         In centimetres.
-    layout : {"tsne", "pca"}
+    layout : {"tsne", "pca", "umap"}
         Of the map.
     random_state : int
-        The seed of t-SNE.
+        The seed of the layout.
     """
 
     data: str = ""
     model: str = ""
     title: str | None = None
     width: float = WIDTH
-    layout: Layout = "tsne"
+    layout: LayoutKind = "tsne"
     random_state: int = 0
 
 
@@ -202,7 +203,7 @@ def _map(model: CrossModalClassifier, observed: Observed, settings: PictureSetti
     projection = project(
         observed.mapped, words, kind=settings.layout, random_state=settings.random_state
     )
-    how = {"tsne": "t-SNE", "pca": "principal components"}[settings.layout]
+    how = {"tsne": "t-SNE", "pca": "principal components", "umap": "UMAP"}[settings.layout]
     some = f"{len(sample):,} of {len(true):,}" if len(sample) < len(true) else f"{len(true):,}"
     title = _titled(f"Semantic map, {some} images ({how})", settings.data, settings)
     is_novel = observed.novelty_score[sample] > 0

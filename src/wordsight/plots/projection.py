@@ -1,21 +1,15 @@
 """From the word space to the plane: where mapped points and word vectors lie on a picture."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
 from wordsight.exceptions import InputError
+from wordsight.exploration.layout import LayoutKind, layout
 
-__all__ = ["Layout", "Projection", "project"]
+__all__ = ["Projection", "project"]
 
-Layout = Literal["tsne", "pca"]
-
-_PERPLEXITY = 30.0  # the default of t-SNE's authors, lowered where there are few points
 _LEAST_POINTS = 5
 
 
@@ -36,12 +30,13 @@ class Projection:
 
 
 def project(
-    points: ArrayLike, words: ArrayLike, *, kind: Layout = "tsne", random_state: int = 0
+    points: ArrayLike, words: ArrayLike, *, kind: LayoutKind = "tsne", random_state: int = 0
 ) -> Projection:
     """Lay mapped points and word vectors out in the plane, together.
 
-    By t-SNE near neighbours stay near, and distances between far groups mean little; by principal
-    components distances are true as far as two directions can show them.
+    As directions, since images and words are compared by the angle. By t-SNE near neighbours stay
+    near, and distances between far groups mean little; by principal components distances are true
+    as far as two directions can show them.
 
     Parameters
     ----------
@@ -49,9 +44,10 @@ def project(
         Mapped points S.
     words : array-like, shape (n_classes, d)
         Word vectors W.
-    kind : {"tsne", "pca"}, default "tsne"
+    kind : {"tsne", "pca", "umap"}, default "tsne"
+        UMAP needs umap-learn.
     random_state : int, default 0
-        The seed of t-SNE.
+        The same seed gives the same picture.
 
     Returns
     -------
@@ -60,7 +56,8 @@ def project(
     Raises
     ------
     InputError
-        Tables of other dimensions, NaN or infinity, fewer than five rows in all.
+        Tables of other dimensions, NaN or infinity, fewer than five rows in all; umap-learn is not
+        installed.
 
     References
     ----------
@@ -72,29 +69,11 @@ def project(
             f"points of shape {S.shape} and words of shape {W.shape} were given; expected two "
             "tables with as many columns as the word space has dimensions"
         )
-    both = np.concatenate([S, W])
-    if len(both) < _LEAST_POINTS or not np.isfinite(both).all():
+    n_rows = len(S) + len(W)
+    if n_rows < _LEAST_POINTS or not (np.isfinite(S).all() and np.isfinite(W).all()):
         raise InputError(
             f"{len(S)} points and {len(W)} words were given; a map needs at least "
             f"{_LEAST_POINTS} of them, all finite"
         )
-    # on so few points several threads only wait for one another, the longer the busier the machine
-    with threadpool_limits(1):
-        flat = _tsne(both, random_state) if kind == "tsne" else _pca(both)
-    return Projection(flat[: len(S)], flat[len(S) :])
-
-
-def _tsne(both: NDArray[np.float64], random_state: int) -> NDArray[np.float64]:
-    tsne = TSNE(
-        init="pca",
-        perplexity=min(_PERPLEXITY, (len(both) - 1) / 3),
-        random_state=random_state,
-        n_jobs=1,
-    )
-    return np.asarray(tsne.fit_transform(both), dtype=np.float64)
-
-
-def _pca(both: NDArray[np.float64]) -> NDArray[np.float64]:
-    if both.shape[1] < 2:  # on a line
-        return np.hstack([both, np.zeros_like(both)])
-    return np.asarray(PCA(2, svd_solver="full").fit_transform(both), dtype=np.float64)
+    flat = layout(S, W, kind=kind, random_state=random_state)
+    return Projection(*(xy.astype(np.float64) for xy in flat))
