@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -167,10 +167,12 @@ def card_pictures(
     dict of str to bytes
         By kind, PNG files.
     """
-    kinds = [kind for kind in ON_CARD if kind != "curve" or not _lacking(observed)]
-    return {
-        kind: draw(kind, model, observed, settings).encoded("png", dpi=_CARD_DPI) for kind in kinds
-    }
+    pictures: dict[str, bytes] = {}
+    for kind in ON_CARD:
+        # a card shows what there is: without unseen images there is no curve
+        with suppress(InputError):
+            pictures[kind] = draw(kind, model, observed, settings).encoded("png", dpi=_CARD_DPI)
+    return pictures
 
 
 def _lacking(observed: Observed) -> str:

@@ -72,7 +72,7 @@ def project(
     n_rows = len(S) + len(W)
     if n_rows < _LEAST_POINTS or not (np.isfinite(S).all() and np.isfinite(W).all()):
         raise InputError(
-            f"{len(S)} points and {len(W)} words were given; a map needs at least "
+            f"{len(S)} points and {len(W)} words were given; give a map at least "
             f"{_LEAST_POINTS} of them, all finite"
         )
     flat = layout(S, W, kind=kind, random_state=random_state)

@@ -50,7 +50,7 @@ def prediction_strip(
         No images, or lengths that differ.
     """
     if not len(images):
-        raise InputError("no images were given; at least one is needed to show")
+        raise InputError("no images were given; give at least one to show")
     columns = {
         "true": np.asarray(true).astype(np.str_).tolist(),
         "predicted": np.asarray(predicted).astype(np.str_).tolist(),
