@@ -59,6 +59,7 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "evaluate",
         "predict",
         "info",
+        "plot",
         "demo",
         "reproduce",
         "benchmark gzsl",

@@ -146,7 +146,10 @@ def text_width(
     weight : str
         Of the letters.
     """
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    canvas = figure.canvas
+    renderer = (
+        canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    ).get_renderer()
     font = FontProperties(size=size, weight=weight)
     widths = [renderer.get_text_width_height_descent(text, font, False)[0] for text in texts]
     return max(widths, default=0.0) / figure.dpi * _INCH

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,52 +34,57 @@ class _Obstacles:
         Words and images.
     scale : float
         Of text and distances; 1 where text is of 11.5 points.
-    labels : list of Bbox
-        The labels placed so far.
+    labels : ndarray of float64, shape (k, 2, 2)
+        Lower left and upper right corners of the labels placed so far.
     """
 
     frame: Bbox
     marks: NDArray[np.float64]
     points: NDArray[np.float64]
     scale: float
-    labels: list[Bbox] = field(default_factory=list)
+    labels: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2, 2)))
 
     def place(
         self, label: Annotation, mark: NDArray[np.float64], radius: float
-    ) -> tuple[NDArray[np.float64], Bbox]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the cheapest of sixty places round a mark: the way from it, and the box there."""
         extent = Text.get_window_extent(label)  # of the text alone, without the line to its mark
         size = np.array([extent.width + 6 * self.scale, extent.height + 4 * self.scale])
-        best: tuple[float, NDArray[np.float64], Bbox] | None = None
-        for distance, turn in product(_DISTANCES, range(_TURNS)):
-            angle = 2 * np.pi * turn / _TURNS
-            away = size / 2 + self.scale * (radius + distance)
-            way = away * np.array([np.cos(angle), np.sin(angle)])
-            box = Bbox.from_bounds(*(mark + way - size / 2), *size)
-            cost = self._cost(box) + 6 * distance
-            if best is None or cost < best[0]:
-                best = (cost, way, box)
-        assert best is not None  # there are sixty places
-        return best[1:]
+        distance = np.repeat(_DISTANCES, _TURNS)[:, None]
+        angle = np.tile(2 * np.pi * np.arange(_TURNS) / _TURNS, len(_DISTANCES))
+        away = size / 2 + self.scale * (radius + distance)
+        ways = away * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        boxes = (mark + ways)[:, None, :] + np.array([-size / 2, size / 2])
+        best = int(np.argmin(self._costs(boxes) + 6 * distance[:, 0]))
+        return ways[best], boxes[best]
 
-    def is_free(self, box: Bbox) -> bool:
+    def is_free(self, box: NDArray[np.float64]) -> bool:
         """Say whether no label lies there yet."""
-        return self._covered(box) == 0
+        return not self._covered(box[None]).any()
 
-    def _covered(self, box: Bbox) -> float:
-        shared = (Bbox.intersection(box, other) for other in self.labels)
-        return sum(part.width * part.height for part in shared if part is not None)
+    def _covered(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the area that each box shares with labels that are there."""
+        low = np.maximum(boxes[:, None, 0], self.labels[None, :, 0])
+        high = np.minimum(boxes[:, None, 1], self.labels[None, :, 1])
+        area: NDArray[np.float64] = np.maximum(high - low, 0.0).prod(axis=2).sum(axis=1)
+        return area
 
-    def _cost(self, box: Bbox) -> float:
-        """Weigh what a box covers: names worst, then the marks of words, then images."""
-        corners = box.get_points()
-        outside = bool((corners < self.frame.min).any() or (corners > self.frame.max).any())
-        return float(
-            10 * self._covered(box) / self.scale**2
-            + 400 * box.count_contains(self.marks)
-            + 25 * box.count_contains(self.points)
+    def _costs(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weigh what boxes cover: names worst, then the marks of words, then images."""
+        outside = (boxes < self.frame.min).any(axis=(1, 2)) | (boxes > self.frame.max).any((1, 2))
+        costs: NDArray[np.float64] = (
+            10 * self._covered(boxes) / self.scale**2
+            + 400 * _count_inside(boxes, self.marks)
+            + 25 * _count_inside(boxes, self.points)
             + 1e6 * outside
         )
+        return costs
+
+
+def _count_inside(boxes: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.int64]:
+    inside = (places > boxes[:, None, 0]) & (places < boxes[:, None, 1])
+    counts: NDArray[np.int64] = inside.all(axis=2).sum(axis=1)
+    return counts
 
 
 def label_words(
@@ -128,7 +132,7 @@ def label_words(
             n_left_out += 1
             continue
         label.set_position(tuple(way * 72 / figure.dpi))
-        obstacles.labels.append(box)
+        obstacles.labels = np.concatenate([obstacles.labels, box[None]])
     return n_left_out
 
 

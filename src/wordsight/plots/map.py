@@ -142,6 +142,8 @@ def map_diagram(
         colours = [colour for colour, _shape in marks]
         legends = [_class_handles(names, marks), _rim_and_words()]
     columns = [_n_columns(handles, width) for handles in legends]
+    if not by_class:
+        columns = [3 if columns[0] >= 3 else 1]  # pairs stay one below the other
     rows = [-(-len(handles) // n) for handles, n in zip(legends, columns, strict=True)]
     below = _LINE * sum(rows) + (0.9 if len(names) > ALL_NAMED else 0.4)  # with a note
     height = 0.72 * width + below + 1.0
@@ -159,7 +161,8 @@ def map_diagram(
     _plain_frame(axes)
     for place, (handles, n) in enumerate(zip(legends, columns, strict=True)):
         down = 0.15 + _LINE * sum(rows[:place])
-        _legend_on_page(figure, handles, n, (below - down) / height)
+        ordered = _by_rows(handles, n) if by_class else handles
+        _legend_on_page(figure, ordered, n, (below - down) / height)
     left_out = label_words(axes, projection.words, projection.points, names, n_seen, text=TEXT)
     if left_out:
         figure.text(
@@ -307,7 +310,7 @@ def _n_columns(handles: Sequence[Line2D], width: float) -> int:
 def _legend_on_page(figure: Figure, handles: list[Line2D], columns: int, top: float) -> None:
     width = figure.get_figwidth() * 2.54
     figure.legend(
-        handles=_by_rows(handles, columns),
+        handles=handles,
         loc="upper left",
         bbox_to_anchor=(MARGIN / width, top),
         ncols=columns,

@@ -158,7 +158,7 @@ def matrix_page(
     room = width - _AXIS_NAME - MARGIN - 0.2 - n * _PITCH
     every_column = room >= _LEAST_NAME
     if every_column:
-        endings = [f" {note}" for note in notes or [""] * n]
+        endings = [f" {note}" for note in notes] if notes else [""] * n
         rows = _fitting(ruler, names, stars, endings, min(room, _MOST_NAME * width))
         columns = _fitting(ruler, names, stars, [""] * n, _MOST_NAME * width)
         left = _AXIS_NAME + text_width(ruler, rows, weight="bold")

@@ -39,7 +39,7 @@ UNSEEN_INK = "#A34700"
 """For text: darker than `UNSEEN_COLOUR`, 6:1 on white."""
 
 RIGHT_COLOUR = "#00664B"
-WRONG_COLOUR = "#8B1A4A"
+WRONG_COLOUR = "#B03A00"
 INK = "#222222"
 GREY = "#6B6B6B"
 
