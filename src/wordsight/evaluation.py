@@ -98,7 +98,8 @@ class Observed:
     @property
     def is_right(self) -> NDArray[np.bool_]:
         """Whether the class named is the true one, shape (n,)."""
-        return self.true == self.predicted
+        right: NDArray[np.bool_] = self.true == self.predicted
+        return right
 
 
 @dataclass

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Tick
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
@@ -49,13 +48,12 @@ def texts_of(figure: Figure) -> list[Text]:
 
 def check_legible(figure: Figure) -> None:
     """Assert that no text is small, cut off at the edge, or over its neighbour on an axis."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     page = figure.bbox
     texts = texts_of(figure)
     assert texts
     for text in texts:
-        assert text.get_fontsize() >= SMALLEST, text
+        assert float(text.get_fontsize()) >= SMALLEST, text
         box = box_of(text)
         inside = min(box.x0, box.y0, page.x1 - box.x1, page.y1 - box.y1) >= -0.5
         assert inside, f"{text.get_text()!r} at {box} is cut off by the page {page}"

@@ -24,7 +24,6 @@ from wordsight.model_card import CARD_PICTURES
 from wordsight.plots.model_pictures import (
     KINDS,
     ON_CARD,
-    Picture,
     PictureSettings,
     card_pictures,
     draw,
@@ -66,12 +65,13 @@ def test_what_is_observed_is_what_the_model_says(model: CrossModalClassifier) ->
     np.testing.assert_array_equal(seen_at_once.novelty_score, found.novelty_score)
     np.testing.assert_array_equal(seen_at_once.mapped, found.mapped[seen_at_once.sample])
     assert len(set(seen_at_once.sample.tolist())) == 10
-    again = evaluate(model, data)
+    assert found.unseen_label is not None
+    again: dict[str, Any] = {**evaluate(model, data)}
     expected = scores(
-        data.labels, found.label, found.seen_label, found.unseen_label, found.novelty_score,  # type: ignore[arg-type]
+        data.labels, found.label, found.seen_label, found.unseen_label, found.novelty_score,
         seen=model.seen_, unseen=model.unseen_,
     )  # fmt: skip
-    assert {name: again[name] for name in expected} == expected  # type: ignore[literal-required]
+    assert {name: again[name] for name in expected} == expected
 
 
 def test_a_limit_draws_images_by_chance_and_the_same_again(model: CrossModalClassifier) -> None:
@@ -105,17 +105,17 @@ def test_each_kind_is_drawn_with_its_title_and_numbers(
 def test_numbers_of_the_curve_and_of_the_diagram_are_those_of_the_evaluation(
     model: CrossModalClassifier, observed: Observed
 ) -> None:
-    found = evaluate(model, some_images(8, "test", [*SEEN, *UNSEEN]))
+    found: dict[str, Any] = {**evaluate(model, some_images(8, "test", [*SEEN, *UNSEEN]))}
     curve = draw("curve", model, observed).numbers
     for name in ("ausuc", "seen_accuracy", "unseen_accuracy", "best_harmonic_mean"):
-        assert curve[name] == pytest.approx(found[name])  # type: ignore[literal-required]
+        assert curve[name] == pytest.approx(found[name])
     (star,) = [
         line
         for line in draw("curve", model, observed).figure.axes[0].lines
         if line.get_marker() == "*"
     ]
     place = np.asarray(star.get_xydata())[0]
-    np.testing.assert_allclose(place, [found["seen_accuracy"], found["unseen_accuracy"]])
+    assert place.tolist() == pytest.approx([found["seen_accuracy"], found["unseen_accuracy"]])
     diagram = draw("reliability", model, observed).numbers
     assert diagram["calibration_error"] == pytest.approx(found["calibration_error"])
     counts = draw("confusion", model, observed).numbers
@@ -129,7 +129,8 @@ def test_filters_of_a_network_are_its_first_layer(observed: Observed) -> None:
     picture = draw("filters", model)
     assert picture.numbers == {"n_filters": 4}
     # the first numbers of the weights behind mean and scale of the pixels are the first filter
-    first = model.features_.weights_[6 : 6 + 27].reshape(3, 3, 3).transpose(1, 2, 0)
+    fitted: Any = model.features_
+    first = fitted.weights_[6 : 6 + 27].reshape(3, 3, 3).transpose(1, 2, 0)
     mosaic = np.asarray(picture.figure.axes[0].images[0].get_array())
     scaled = 0.5 + 0.5 * first / np.abs(first).max()
     shown = [mosaic[:3, 4 * place : 4 * place + 3] for place in range(4)]

@@ -111,7 +111,8 @@ def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64
     distinct = np.flatnonzero(np.concatenate([[True], (np.diff(x) != 0) | (np.diff(y) != 0)]))
     dx, dy = np.diff(x[distinct]), np.diff(y[distinct])
     turns = np.abs(dx[:-1] * dy[1:] - dx[1:] * dy[:-1]) > 1e-15
-    return distinct[np.concatenate([[True], turns, [True]])[-len(distinct) :]]
+    kept: NDArray[np.int64] = distinct[np.concatenate([[True], turns, [True]])[-len(distinct) :]]
+    return kept
 
 
 def _limits(most: float) -> float:

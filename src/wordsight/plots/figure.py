@@ -16,7 +16,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image, PngImagePlugin
 
@@ -64,7 +63,7 @@ LINE = 0.45
 _INCH = 2.54
 _LONGEST = 28
 
-_WRITING = {"svg.hashsalt": "wordsight", "svg.fonttype": "path", "pdf.fonttype": 42}
+_WRITING: dict[Any, Any] = {"svg.hashsalt": "wordsight", "svg.fonttype": "path", "pdf.fonttype": 42}
 _one_writes = threading.Lock()  # matplotlib takes these settings from one place for all threads
 
 
@@ -146,13 +145,13 @@ def text_width(
     weight : str
         Of the letters.
     """
-    canvas = figure.canvas
-    renderer = (
-        canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
-    ).get_renderer()
-    font = FontProperties(size=size, weight=weight)
-    widths = [renderer.get_text_width_height_descent(text, font, False)[0] for text in texts]
-    return max(widths, default=0.0) / figure.dpi * _INCH
+    ruler = figure.text(0, 0, "", fontsize=size, fontweight=weight)
+    widest = 0.0
+    for text in texts:
+        ruler.set_text(text)
+        widest = max(widest, ruler.get_window_extent().width)
+    ruler.remove()
+    return widest / figure.dpi * _INCH
 
 
 def wrapped(

@@ -37,7 +37,8 @@ def atoms_in_pixels(dictionary: ArrayLike, whitener: ArrayLike) -> NDArray[np.fl
             "atoms of 3 · side² numbers and as many rows and columns"
         )
     patches = np.linalg.solve(P.T, atoms.T).T  # d P⁻¹
-    return patches.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
+    images: NDArray[np.float64] = patches.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
+    return images
 
 
 def filter_mosaic(filters: ArrayLike, *, title: str = "Filters", width: float = WIDTH) -> Figure:

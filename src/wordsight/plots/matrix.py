@@ -95,7 +95,9 @@ class MatrixPage:
     def write(self, texts: Sequence[Sequence[str]]) -> None:
         """Write into the cells of the table shown, in what is read better on their shades."""
         (shown,) = self.axes.images
-        red, green, blue = np.moveaxis(shown.to_rgba(shown.get_array())[..., :3] ** 2.2, -1, 0)
+        red, green, blue = np.moveaxis(
+            shown.to_rgba(np.asarray(shown.get_array()))[..., :3] ** 2.2, -1, 0
+        )
         light = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # WCAG 2.2: relative luminance
         for row, column in np.ndindex(light.shape):
             if texts[row][column]:

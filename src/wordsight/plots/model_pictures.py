@@ -266,7 +266,7 @@ def _confusion(
     figure = confusion_diagram(
         counts, classes, len(observed.seen), title=title, width=settings.width
     )
-    numbers = {"n_images": int(counts.sum()), "n_right": int(np.trace(counts))}
+    numbers: dict[str, float] = {"n_images": int(counts.sum()), "n_right": int(np.trace(counts))}
     return Picture("confusion", title, figure, numbers)
 
 

@@ -1,6 +1,7 @@
 """How near the words of classes lie to one another: what a model can go by for unseen ones."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ def words_diagram(
         "average",
         optimal_ordering=True,
     )
-    drawn = dendrogram(tree, no_plot=True)
+    drawn: Any = dendrogram(tree, no_plot=True)
     order = drawn["leaves"]
     page = matrix_page(
         [classes[row] for row in order],
