@@ -36,9 +36,8 @@ def atoms_in_pixels(dictionary: ArrayLike, whitener: ArrayLike) -> NDArray[np.fl
             f"atoms of shape {atoms.shape} and a whitener of shape {P.shape} were given; expected "
             "atoms of 3 · side² numbers and as many rows and columns"
         )
-    patches = np.linalg.solve(P.T, atoms.T).T  # d P⁻¹
-    images: NDArray[np.float64] = patches.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
-    return images
+    patches = np.asarray(np.linalg.solve(P.T, atoms.T).T, dtype=np.float64)  # d P⁻¹
+    return patches.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
 
 
 def filter_mosaic(filters: ArrayLike, *, title: str = "Filters", width: float = WIDTH) -> Figure:
