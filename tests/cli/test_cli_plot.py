@@ -77,6 +77,7 @@ def test_pictures_that_exist_are_kept_or_replaced(model: Path, tmp_path: Path, r
         (("--what", "words", "--out", "words.jpg"), "expected a name that ends in .png, .svg"),
         (("--out", "both.png"), "one file for 2 pictures (filters, words)"),
         (("--title", "Mine"), "--title was given for 2 pictures"),
+        (("--width", "100", "--dpi", "1200"), "are 47,244 pixels; give less, 12,000 at most"),
     ],
 )
 def test_what_is_refused_before_the_work(

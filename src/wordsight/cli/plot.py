@@ -33,6 +33,7 @@ __all__ = ["plot"]
 
 _KINDS = ("map", "curve", "confusion", "reliability", "filters", "words")  # known without torch
 _OF_MODEL = ("filters", "words")
+_WIDEST = 12_000  # pixels: more would take gigabytes
 _ENDINGS = (".png", ".svg", ".pdf")
 
 
@@ -107,6 +108,11 @@ def plot(
     asked = _asked(what, data)
     if title is not None and len(asked) > 1:
         raise InputError(f"--title was given for {len(asked)} pictures; name one with --what")
+    if (pixels := int(width / 2.54 * dpi)) > _WIDEST:
+        raise InputError(
+            f"--width {width:g} and --dpi {dpi} are {pixels:,} pixels; give less, {_WIDEST:,} at "
+            "most"
+        )
     places = _places(asked, out, format_)
     for path in places.values():
         refuse_existing(path, overwrite=overwrite)
