@@ -22,6 +22,7 @@ from wordsight.cli.explain import explain
 from wordsight.cli.fit import fit
 from wordsight.cli.info import info
 from wordsight.cli.options import Debug, Quiet
+from wordsight.cli.plot import plot
 from wordsight.cli.predict import predict
 from wordsight.cli.reproduce import reproduce
 from wordsight.exceptions import WordsightError
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, evaluate, predict, ask, explain, classes, info, demo, reproduce):
+for _command in (fit, evaluate, predict, plot, ask, explain, classes, info, demo, reproduce):
     app.command()(_command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(data.app, name="data")
