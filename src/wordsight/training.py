@@ -197,7 +197,20 @@ class Settings:
     def model(
         self, words: WordVectors, unseen: Sequence[str], on_missing: OnMissing, features: Features
     ) -> CrossModalClassifier:
-        """Return the model these settings describe, on the features they choose; not trained."""
+        """Return the model these settings describe, not trained.
+
+        Parameters
+        ----------
+        words : WordVectors
+        unseen : sequence of str
+        on_missing : {"error", "skip", "compose"}
+        features : PatchFeatures, ConvFeatures or EncodedFeatures
+            Those of `feature_choice`, not fitted.
+
+        Returns
+        -------
+        CrossModalClassifier
+        """
         return CrossModalClassifier(
             words,
             tuple(unseen),
