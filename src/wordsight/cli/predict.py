@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wordsight.cli import console
+from wordsight.cli.completion import model_classes
 from wordsight.cli.options import (
-    Debug,
     Device,
+    JsonLines,
     ModelPath,
     Overwrite,
-    Quiet,
     TextModel,
     described,
 )
@@ -54,7 +54,10 @@ def predict(
     text_model: TextModel = None,
     among: Annotated[
         list[str] | None,
-        typer.Option(help="Choose among these classes alone, separated by commas."),
+        typer.Option(
+            help="Choose among these classes alone, separated by commas.",
+            autocompletion=model_classes,
+        ),
     ] = None,
     words: Annotated[
         Path | None,
@@ -71,15 +74,18 @@ def predict(
             show_default="as the model was trained",
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")] = False,
+    json_: JsonLines = False,
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Say what is in images.
 
     There is a row for every input, in the order given, with the reason where one cannot be read.
+
+    Examples
+    --------
+    wordsight predict model/ new_photos/ --out predictions.csv
+    wordsight predict model/ photo.jpg --also "polar bear,bicycle"
     """
     if out is not None:
         if json_:
