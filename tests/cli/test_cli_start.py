@@ -61,6 +61,8 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "info",
         "demo",
         "reproduce",
+        "doctor",
+        "completion",
         "benchmark gzsl",
         "data info",
         "data fetch",
@@ -88,7 +90,7 @@ def test_every_option_is_documented(name: str) -> None:
     else:
         section = text
     for parameter in ALL[name].params:
-        if parameter.name in ("quiet", "debug", "help"):
+        if parameter.name in ("quiet", "verbose", "json_", "debug", "help"):
             section_of_all = text[: text.index("## `wordsight fit")]
             assert all(f"`{option}" in section_of_all for option in parameter.opts)
         elif parameter.param_type_name == "option":

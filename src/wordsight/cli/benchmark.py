@@ -66,7 +66,7 @@ def gzsl(
     Examples
     --------
     wordsight benchmark gzsl xlsa17/data/AWA2
-    wordsight benchmark gzsl xlsa17/data --methods Wordsight,ESZSL --out scores.json
+    wordsight benchmark gzsl xlsa17/data --methods ESZSL --out scores.json
     """
     if out is not None:
         refuse_existing(out, overwrite=overwrite)

@@ -10,6 +10,7 @@ import typer
 
 from wordsight.cli import console
 from wordsight.cli.options import Json
+from wordsight.cli.usage import GIVEN
 
 __all__ = ["complete_if_asked", "completion", "data_classes", "model_classes"]
 
@@ -28,6 +29,7 @@ _wordsight_completion() {
     [[ $word == "=" ]] && word=""
     COMPREPLY=()
     while read -r candidate; do
+        [[ $candidate ]] || continue
         [[ $candidate == *" "* && $word != [\\"\\']* ]] && candidate=$(printf %q "$candidate")
         COMPREPLY+=("$candidate")
     done < <(env COMP_WORDS="${words[*]}"$'\\n'"$word" COMP_CWORD=${#words[@]} \\
@@ -72,11 +74,11 @@ def complete_if_asked() -> None:
 
 def model_classes(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a list, separated by commas, of classes of the model named before."""
-    model = ctx.params.get("model")
+    model = _first_argument(ctx)
     if model is None:
         return []
     try:
-        config: Any = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
+        config: Any = json.loads((model / "config.json").read_text(encoding="utf-8"))
         known = [*config["seen"], *config["unseen"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []  # whatever is wrong with it is told when it is used
@@ -85,15 +87,21 @@ def model_classes(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def data_classes(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a list, separated by commas, of classes of the folder of images named before."""
-    data = ctx.params.get("data")
-    if data is None or not Path(data).is_dir():
+    data = _first_argument(ctx)
+    if data is None:
         return []
-    places = [Path(data) / "train"] if (Path(data) / "train").is_dir() else [Path(data)]
+    place = data / "train" if (data / "train").is_dir() else data
     try:
-        known = [one.name for place in places for one in place.iterdir() if one.is_dir()]
+        known = sorted(one.name for one in place.iterdir() if one.is_dir())
     except OSError:
         return []
-    return _of_list(sorted(known), incomplete)
+    return _of_list(known, incomplete)
+
+
+def _first_argument(ctx: typer.Context) -> Path | None:
+    """Return the first word that is no option; an option that lacks its value stops the parser."""
+    words: list[str] = ctx.meta.get(GIVEN, [])
+    return next((Path(word).expanduser() for word in words if not word.startswith("-")), None)
 
 
 def _of_list(known: list[str], incomplete: str) -> list[str]:

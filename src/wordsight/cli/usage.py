@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
-__all__ = ["UsageError", "near_commands", "remembering", "sentence", "unknown_command"]
+__all__ = ["GIVEN", "UsageError", "near_commands", "remembering", "sentence", "unknown_command"]
 
 # Typer exports this one kind of wrong usage; all the others have its base in common
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -23,13 +23,14 @@ _CLOSE = 0.7
 """How like (1: the same) an option has to be to be what was meant."""
 
 
-_GIVEN = "wordsight.given"
+GIVEN = "wordsight.given"
+"""Under which a context holds the words that were given to its command."""
 
 
 @contextmanager
 def remembering(ctx: Any, given: list[str]) -> Iterator[None]:
     """Keep the words given to a command, and the command that an error inside is about."""
-    ctx.meta[_GIVEN] = list(given)
+    ctx.meta[GIVEN] = list(given)
     try:
         yield
     except UsageError as error:
@@ -121,7 +122,7 @@ def _of_value(ctx: Any, error: Any) -> str:
 
 def _value(ctx: Any, parameter: Any) -> str | None:
     """Return what was given for an option, or for the one argument that has choices."""
-    given: list[str] = ctx.meta.get(_GIVEN, [])
+    given: list[str] = ctx.meta.get(GIVEN, [])
     for place, text in enumerate(given):
         name, equals, value = text.partition("=")
         if name in parameter.opts and name.startswith("-"):

@@ -4,6 +4,7 @@ Source: Coates & Ng, "The Importance of Encoding Versus Training with Sparse Cod
 Quantization", ICML 2011; the image features of the paper (section 3, reference [6]).
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -32,6 +33,8 @@ from wordsight.progress import report
 from wordsight.rows import READ
 
 __all__ = ["PatchFeatures"]
+
+_log = logging.getLogger(__name__)
 
 BATCH = 64
 """Images a worker encodes at a time."""
@@ -213,6 +216,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         found = blocks_of(X, self._asked_size())
         key = self._dictionary_key(found)
         saved = cache.load_dictionary(key) if key is not None else {}
+        _log.info("the dictionary was %sin the cache", "" if saved else "not ")
         if saved:
             self.image_size_ = (int(saved["image_size_"][0]), int(saved["image_size_"][1]))
             for name in _LEARNED_FIRST:
@@ -279,6 +283,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             for number, (place, block) in enumerate(zip(places, found, strict=True))
             if not cache.has_shard(place, len(block.rows), n_features)
         ]
+        n_kept = len(found) - len(lacking)
+        _log.info("%d of %d blocks of features were in the cache", n_kept, len(found))
         if lacking:
             rows = np.concatenate([found[number].rows for number in lacking])
             some = images[rows] if isinstance(images, np.ndarray) else images.select(rows)
