@@ -4,11 +4,28 @@ Every message says what was given, what was expected and what to do next, in one
 command line prints the message alone and exits with the error's ``exit_code``.
 """
 
+LONGEST = 400
+"""Characters of a message: what was given may be a whole table."""
+
 
 class WordsightError(Exception):
-    """Base of every error that Wordsight raises on purpose."""
+    """Base of every error that Wordsight raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        Lines are joined, and of a long message the middle is left out: it begins with what was
+        given, and ends with what to do.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        text = " ".join(line.strip() for line in message.splitlines())
+        if len(text) > LONGEST:
+            half = LONGEST // 2 - 1
+            text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"[:LONGEST]
+        super().__init__(text)
 
 
 class InputError(WordsightError, ValueError):

@@ -105,7 +105,7 @@ def project(points: ArrayLike, words: ArrayLike, *, random_state: int = 0) -> Pr
     both = np.concatenate([S, W])
     if len(both) < _LEAST_POINTS or not np.isfinite(both).all():
         raise InputError(
-            f"{len(S)} points and {len(W)} words were given; a map needs at least "
+            f"{len(S)} points and {len(W)} words were given; give a map at least "
             f"{_LEAST_POINTS} of them, all finite"
         )
     tsne = TSNE(
@@ -233,7 +233,7 @@ def prediction_strip(
         No images, or lengths that differ.
     """
     if not len(images):
-        raise InputError("no images were given; at least one is needed to show")
+        raise InputError("no images were given; give at least one to show")
     columns = {
         "true": np.asarray(true).astype(np.str_).tolist(),
         "predicted": np.asarray(predicted).astype(np.str_).tolist(),

@@ -304,7 +304,9 @@ def silence_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
     except (OSError, ValueError) as problem:
-        raise WordsightError("the output can be written nowhere") from problem
+        raise WordsightError(
+            "the output can be written nowhere; check where stdout of this command goes"
+        ) from problem
 
 
 @contextmanager

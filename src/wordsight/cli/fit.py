@@ -342,7 +342,9 @@ def _described(
     descriptions: Path, text_model: Path | None, words: Path | None, cache: Path | None
 ) -> "WordVectors":
     if words is not None:
-        raise InputError("--words and --describe were given; classes are known by one of them")
+        raise InputError(
+            "--words and --describe were given; give one of them, by which classes are known"
+        )
     return described(descriptions, text_model, "--describe", cache)
 
 
@@ -359,7 +361,8 @@ def _goal(tune: bool, keep_seen: float | None, false_novel_rate: float | None) -
         return None
     if keep_seen is not None and false_novel_rate is not None:
         raise InputError(
-            "--keep-seen and --false-novel-rate were given; the threshold serves one of them"
+            "--keep-seen and --false-novel-rate were given; give one of them, which the "
+            "threshold is to serve"
         )
     if keep_seen is not None:
         return Goal("keep_seen", keep_seen)

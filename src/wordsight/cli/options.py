@@ -169,8 +169,8 @@ def described(
     """
     if text_model is None:
         raise InputError(
-            f"{option} needs --text-model: the folder of a sentence-transformers model on this "
-            "machine"
+            f"{option} was given without --text-model; name the folder of a "
+            "sentence-transformers model on this machine"
         )
     from wordsight.words.descriptions import describe, read_descriptions  # noqa: PLC0415 - scipy
     from wordsight.words.text_encoder import SentenceEncoder  # noqa: PLC0415

@@ -89,7 +89,9 @@ def predict(
     """
     if out is not None:
         if json_:
-            raise InputError("--json prints and --out writes; give one of them")
+            raise InputError(
+                "--json (which prints) and --out (which writes) were given; give one of them"
+            )
         refuse_existing(out, overwrite=overwrite)
         check_writable(out)
 
@@ -113,7 +115,9 @@ def predict(
             n_rows, n_failed = _print_table(rows)
     where = f"; the reasons are in {out}" if out else ""
     if n_failed == n_rows:
-        raise WordsightError(f"none of the {n_rows} images could be read{where}")
+        raise WordsightError(
+            f"none of the {n_rows} images could be read{where}; mend them, or name others"
+        )
     if n_failed:
         console.warn(f"{n_failed} of {n_rows} images could not be read{where}")
     if out is not None:

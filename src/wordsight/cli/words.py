@@ -123,7 +123,7 @@ def convert(
     if names is not None:
         table.vectors_for(names, on_missing="compose")  # says which are missing
     if not len(table):
-        raise InputError(f"{source} holds no words to keep")
+        raise InputError(f"{source} holds no words to keep; name a file that does")
     table.save(out, format_)
     if json_:
         console.print_json({"out": str(out), "n_words": len(table), "dimension": table.dimension})

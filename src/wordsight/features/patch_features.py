@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import blocks, in_order, resolve_device, scratch
@@ -29,6 +29,7 @@ from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
 from wordsight.features.images import as_images, asked_size, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
+from wordsight.parameters import checked_random_state
 from wordsight.progress import report
 from wordsight.rows import READ
 
@@ -347,7 +348,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def fit_dictionary(self, images: Any) -> Self:
         """Learn whitening and dictionary alone, the first of the two passes of `fit`."""
         self._check_parameters()
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         images = as_images(images)
         size = self._asked_size()
         drawn = sample_patches(
