@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import typer
 
 from cli.runs import SEEN, SMALL, Runner, check_failed
+from wordsight import demo
 from wordsight.cli import app
 from wordsight.cli.common import examples_of
 
@@ -137,6 +139,17 @@ def test_a_training_is_described_in_json(sandbox: Path, run: Runner) -> None:
     assert found["n_images"] == 5 * 20
     assert found["left_out"] == {"red star": 20}
     assert (sandbox / "new" / "config.json").exists()
+
+
+def test_the_demo_prints_its_scores_alone(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = demo.DemoSettings(n_train=10, n_test=1, n_atoms=4, n_patches=500, n_mapped=1)
+    monkeypatch.setattr(demo, "run_demo", partial(demo.run_demo, settings=settings))
+    done = run("demo", "--out", tmp_path / "demo", "--json")
+    assert done.code == 0
+    assert 0 <= json.loads(done.out)["unseen_accuracy"] <= 1
+    assert "Done in" in done.err
 
 
 def test_options_may_stand_before_the_command(run: Runner) -> None:

@@ -1,8 +1,13 @@
 """Wrong usage: one sentence on what was given, what is expected and what to do, exit code 2."""
 
+from typing import Annotated, Literal
+
 import pytest
+import typer
 
 from cli.runs import Runner, check_failed
+from wordsight.cli.common import equip
+from wordsight.cli.usage import UsageError, sentence
 
 FIT = ("fit", "data", "--out", "model")
 
@@ -14,6 +19,7 @@ FIT = ("fit", "data", "--out", "model")
         (("evalute", "m", "d"), "did you mean: evaluate"),
         (("fetch", "cifar10"), "did you mean: data fetch"),
         (("data", "scene"), "wordsight data has no command 'scene'; did you mean: data scenes"),
+        (("data", "inf"), "wordsight data has no command 'inf'; did you mean: data info"),
         (("nonsense",), "has no command 'nonsense'; see: wordsight --help"),
         (("--quite", "info", "m"), "wordsight has no option --quite; did you mean: --quiet"),
         ((*FIT, "--unsen", "cat"), "wordsight fit has no option --unsen; did you mean: --unseen"),
@@ -50,3 +56,25 @@ def test_a_group_alone_shows_its_help(run: Runner, group: tuple[str, ...]) -> No
     assert (done.code, done.out) == (2, "")
     assert "Commands:" in done.err
     assert done.errors == []
+
+
+def test_ranges_are_told() -> None:
+    other = typer.Typer()
+
+    @other.command()
+    def paint(
+        hue: Annotated[int, typer.Option(min=0, max=360)] = 0,
+        dark: Annotated[float, typer.Option(max=1)] = 0,
+        on: Annotated[Literal["wall", "door"] | None, typer.Option()] = None,
+    ) -> None:
+        """Paint."""
+
+    equip(other)
+    for arguments, said in (
+        (["--hue", "400"], "--hue 400 was given; expected a whole number from 0 to 360"),
+        (["--dark", "2"], "--dark 2 was given; expected a number of at most 1"),
+        (["--on=roof"], "--on roof was given; expected wall or door"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            other(arguments, standalone_mode=False)
+        assert said in sentence(caught.value)

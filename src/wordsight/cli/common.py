@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from wordsight.cli.options import EVERY_COMMAND, Debug, Quiet, Verbose
-from wordsight.cli.usage import near_commands, remembering, unknown_command
+from wordsight.cli.usage import remembering, unknown_command
 
 __all__ = ["Command", "Group", "equip", "examples_of"]
 
@@ -68,8 +68,7 @@ class Group(TyperGroup):
         if self.get_command(ctx, name) is None and not (
             ctx.resilient_parsing or name.startswith("-")
         ):
-            root = ctx.find_root()
-            ctx.fail(unknown_command(ctx.command_path, name, near_commands(root.command, name)))
+            ctx.fail(unknown_command(ctx, name))
         return super().resolve_command(ctx, args)
 
 

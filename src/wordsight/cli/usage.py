@@ -5,6 +5,7 @@ version, and speak of types of Python. The sentences here are made from what the
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -14,14 +15,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
-__all__ = ["GIVEN", "UsageError", "near_commands", "remembering", "sentence", "unknown_command"]
+__all__ = ["GIVEN", "UsageError", "remembering", "sentence", "unknown_command"]
 
 # Typer exports this one kind of wrong usage; all the others have its base in common
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 _CLOSE = 0.7
 """How like (1: the same) an option has to be to be what was meant."""
-
 
 GIVEN = "wordsight.given"
 """Under which a context holds the words that were given to its command."""
@@ -53,21 +53,20 @@ def sentence(error: Any) -> str:
     return told(ctx, error)
 
 
-def unknown_command(path: str, given: str, near: list[str]) -> str:
-    """Say that there is no such command, and which are near."""
-    meant = f"did you mean: {', '.join(near)}" if near else f"see: {path} --help"
-    return f"{path} has no command {given!r}; {meant}"
+def unknown_command(ctx: Any, given: str) -> str:
+    """Say that a group has no such command, and which are near: its own, or those elsewhere."""
+    every = dict(_commands(ctx.find_root().command, ""))
+    group = ctx.command_path.partition(" ")[2]
+    own = [name for name in every if name.rpartition(" ")[0] == group]
+    near = _near(own, given) or _near(list(every), given)
+    meant = f"did you mean: {', '.join(near)}" if near else _see(ctx)
+    return f"{ctx.command_path} has no command {given!r}; {meant}"
 
 
-def near_commands(root: Any, given: str) -> list[str]:
-    """Return the full names of commands like `given`, wherever they are."""
-    full = dict(_commands(root, ""))
-    last = {name.split()[-1] for name in full}
-    close = [
-        *get_close_matches(given, full, cutoff=_CLOSE),
-        *get_close_matches(given, last, cutoff=_CLOSE),
-    ]
-    return [name for name in full if name in close or name.split()[-1] in close][:3]
+def _near(names: list[str], given: str) -> list[str]:
+    """Return the full names of commands whose last word is like `given`."""
+    close = get_close_matches(given, {name.split()[-1] for name in names}, cutoff=_CLOSE)
+    return [name for name in names if name.split()[-1] in close]
 
 
 def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -114,15 +113,19 @@ def _of_message(ctx: Any, error: Any) -> str:
 
 
 def _of_value(ctx: Any, error: Any) -> str:
-    given = _value(ctx, error.param)
+    given = _value(ctx, error)
     if given is None:  # Typer's words have the value in them
         return f"{_called(error.param)}: {error.message}; expected {_expected(error.param, ctx)}"
     return f"{_called(error.param)} {given} was given; expected {_expected(error.param, ctx)}"
 
 
-def _value(ctx: Any, parameter: Any) -> str | None:
-    """Return what was given for an option, or for the one argument that has choices."""
+def _value(ctx: Any, error: Any) -> str | None:
+    """Return what was given for an option, or for an argument if Typer quotes it."""
+    parameter = error.param
     given: list[str] = ctx.meta.get(GIVEN, [])
+    if parameter.param_type_name == "argument":
+        quoted = re.search(r"'(.*?)' is not", str(error.message))
+        return quoted[1] if quoted else None
     for place, text in enumerate(given):
         name, equals, value = text.partition("=")
         if name in parameter.opts and name.startswith("-"):
@@ -132,8 +135,6 @@ def _value(ctx: Any, parameter: Any) -> str | None:
                 return given[place + 1]
         elif text[:2] in parameter.opts and len(text) > 2 and text[:2] != "--":
             return text[2:]
-    if parameter.param_type_name == "argument":
-        return next((text for text in given if not text.startswith("-")), None)
     return None
 
 
@@ -156,12 +157,20 @@ def _expected(parameter: Any, ctx: Any) -> str:
     if get_origin(kind) is Literal:
         return _or([str(one) for one in get_args(kind)])
     if kind in (int, float):
-        noun = "a whole number" if kind is int else "a number"
-        least = getattr(info, "min", None)
-        return noun if least is None else f"{noun} of at least {least}"
+        return _range("a whole number" if kind is int else "a number", info)
     if kind is Path and parameter.param_type_name == "option" and about:
         return f"a path ({about[:1].lower()}{about[1:]})"
     return f"{about[:1].lower()}{about[1:]}" if about else "a value"
+
+
+def _range(noun: str, info: Any) -> str:
+    """Add the least and the most that a number may be."""
+    least, most = getattr(info, "min", None), getattr(info, "max", None)
+    if least is None and most is None:
+        return noun
+    if most is None:
+        return f"{noun} of at least {least}"
+    return f"{noun} of at most {most}" if least is None else f"{noun} from {least} to {most}"
 
 
 def _or(choices: list[str]) -> str:
