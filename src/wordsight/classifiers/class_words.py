@@ -128,8 +128,8 @@ class ClassWords:
                 )
             if name not in self.unseen.tolist():
                 raise InputError(
-                    f"{name} is not a class of the model; name one of its unseen classes: "
-                    f"{', '.join(self.unseen) or 'it has none'}"
+                    f"{name} is not a class of the model; its unseen classes are: "
+                    f"{', '.join(self.unseen) or 'none'} (name one of them)"
                 )
         kept = ~np.isin(self.unseen, removed)
         return replace(self, unseen=self.unseen[kept], unseen_vectors=self.unseen_vectors[kept])

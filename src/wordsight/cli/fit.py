@@ -361,8 +361,8 @@ def _goal(tune: bool, keep_seen: float | None, false_novel_rate: float | None) -
         return None
     if keep_seen is not None and false_novel_rate is not None:
         raise InputError(
-            "--keep-seen and --false-novel-rate were given; give one of them, which the "
-            "threshold is to serve"
+            "--keep-seen and --false-novel-rate were given; give one, since the "
+            "threshold serves one of them"
         )
     if keep_seen is not None:
         return Goal("keep_seen", keep_seen)

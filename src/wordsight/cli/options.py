@@ -169,7 +169,7 @@ def described(
     """
     if text_model is None:
         raise InputError(
-            f"{option} was given without --text-model; name the folder of a "
+            f"{option} needs --text-model: name the folder of a "
             "sentence-transformers model on this machine"
         )
     from wordsight.words.descriptions import describe, read_descriptions  # noqa: PLC0415 - scipy

@@ -152,8 +152,8 @@ def _read_archive(file: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             key = next((key for key in _IMAGE_KEYS if key in members), None)
             if key is None:
                 raise InputError(
-                    f"{shown(file)} holds {', '.join(members) or 'nothing'}; name the images "
-                    f"{', '.join(_IMAGE_KEYS[:-1])} or {_IMAGE_KEYS[-1]}"
+                    f"{shown(file)} holds {', '.join(members) or 'nothing'}; the images must be "
+                    f"named {', '.join(_IMAGE_KEYS[:-1])} or {_IMAGE_KEYS[-1]}: rename them"
                 )
             images = _read_member(file, archive, members[key])
             label_key = next((key for key in _LABEL_KEYS if key in members), None)
@@ -253,7 +253,7 @@ def _checked_labels(labels: ArrayLike, n_images: int) -> NDArray[Any]:
             given = np.char.decode(given, "utf-8")
         except UnicodeDecodeError as error:
             raise InputError(
-                f"the label {error.object!r} is no valid UTF-8; write labels as text"
+                f"the label {error.object!r} is not valid UTF-8; write labels as text"
             ) from error
     if given.dtype.kind not in "iuU" and n_images:
         raise InputError(f"labels are {given.dtype}; give class names or whole numbers")

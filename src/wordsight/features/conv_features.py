@@ -317,8 +317,8 @@ class ConvFeatures(StandardisedFeatures):
         if not isinstance(self.random_state, int | np.integer):
             raise InputError(
                 f"checkpoint={str(self.checkpoint)!r} was given with random_state="
-                f"{self.random_state!r}; a training that is to be gone on with needs one seed: "
-                "give a whole number"
+                f"{self.random_state!r}; a training that is to be gone on with "
+                "needs a whole number: give one"
             )
         digest = hashlib.sha256(images.data)
         digest.update(codes.astype(np.int64).tobytes())
