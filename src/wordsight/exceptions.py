@@ -4,9 +4,6 @@ Every message says what was given, what was expected and what to do next, in one
 command line prints the message alone and exits with the error's ``exit_code``.
 """
 
-LONGEST = 400
-"""Characters of a message: what was given may be a whole table."""
-
 
 class WordsightError(Exception):
     """Base of every error that Wordsight raises on purpose.
@@ -19,12 +16,14 @@ class WordsightError(Exception):
     """
 
     exit_code = 1
+    longest = 400
+    """Characters of a message: what was given may be a whole table."""
 
     def __init__(self, message: str) -> None:
         text = " ".join(line.strip() for line in message.splitlines())
-        if len(text) > LONGEST:
-            half = LONGEST // 2 - 1
-            text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"[:LONGEST]
+        if len(text) > self.longest:
+            half = self.longest // 2 - 2
+            text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"
         super().__init__(text)
 
 
@@ -61,6 +60,7 @@ class BrokenImageError(DataError):
 class MissingWordError(InputError, KeyError):
     """A word has no vector."""
 
+    longest = 20_000  # all names are in it, to be mended at once
     advice = "name another word, or give word vectors that have it"
 
     def __str__(self) -> str:
