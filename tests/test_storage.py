@@ -312,7 +312,10 @@ def test_a_disk_that_takes_no_more(kind: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.stdout == f"cannot write {target}: File too large; nothing was left behind\n"
+    assert done.stdout == (
+        f"cannot write {target}: File too large; nothing was left behind: make room there, or name "
+        "another output\n"
+    )
     assert done.stderr == ""
     assert set(read(target)) == {"old"}
     assert names(tmp_path) == ["out"]

@@ -5,6 +5,7 @@ Everything that sums over images is additive: `partial` makes the statistics of 
 many cores and many machines run the same three functions.
 """
 
+import logging
 import math
 import os
 import threading
@@ -39,6 +40,8 @@ __all__ = [
     "without",
 ]
 
+_log = logging.getLogger(__name__)
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -65,6 +68,7 @@ def resolve_device(device: str | None) -> torch.device:
             f"device={device!r} was asked for, but torch finds {torch.cuda.device_count()} GPUs "
             "here; use device='cpu'"
         )
+    _log.info("computing on %s, %d threads", chosen, torch.get_num_threads())
     return chosen
 
 

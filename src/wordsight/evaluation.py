@@ -178,7 +178,7 @@ def observe(
         columns.add(rows, found)
     broken = tuple(images.broken) if isinstance(images, SkipBroken) else ()
     if not columns.rows:
-        raise InputError(f"none of the {len(broken)} images can be read; there is nothing to score")
+        raise InputError(f"none of the {len(broken)} images can be read; give images that can")
     assert known.labels is not None
     rows = np.concatenate(columns.rows)
     return Observed(
@@ -282,7 +282,7 @@ def _known_only(model: CrossModalClassifier, dataset: Dataset) -> tuple[Dataset,
     if len(strange) == len(counts):
         raise InputError(
             f"no image is of a class that the model knows: the data have {_listed(counts)}, "
-            f"and the model {_listed(classes)}"
+            f"and the model {_listed(classes)}; name the folders of the data as the model does"
         )
     return (dataset.without_classes(list(strange)) if strange else dataset), strange
 

@@ -6,9 +6,25 @@ command line prints the message alone and exits with the error's ``exit_code``.
 
 
 class WordsightError(Exception):
-    """Base of every error that Wordsight raises on purpose."""
+    """Base of every error that Wordsight raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        Lines are joined, and of a long message the middle is left out: it begins with what was
+        given, and ends with what to do.
+    """
 
     exit_code = 1
+    longest = 400
+    """Characters of a message: what was given may be a whole table."""
+
+    def __init__(self, message: str) -> None:
+        text = " ".join(line.strip() for line in message.splitlines())
+        if len(text) > self.longest:
+            half = self.longest // 2 - 2
+            text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"
+        super().__init__(text)
 
 
 class InputError(WordsightError, ValueError):
@@ -44,6 +60,7 @@ class BrokenImageError(DataError):
 class MissingWordError(InputError, KeyError):
     """A word has no vector."""
 
+    longest = 20_000  # all names are in it, to be mended at once
     advice = "name another word, or give word vectors that have it"
 
     def __str__(self) -> str:

@@ -279,7 +279,9 @@ def seen_unseen_curve(
     _check_side(as_unseen, unseen, "unseen")
     if is_unseen.all() or not is_unseen.any():
         kind = "seen" if is_unseen.all() else "unseen"
-        raise InputError(f"there is no image of a {kind} class; the curve needs both kinds")
+        raise InputError(
+            f"there is no image of a {kind} class; give images of seen and of unseen classes"
+        )
     if average not in ("macro", "micro"):
         raise InputError(f"average={average!r} is unknown; choose 'macro' or 'micro'")
     lost = np.where(~is_unseen & (as_seen == true), _shares(true, is_unseen, average), 0.0)
@@ -407,7 +409,7 @@ def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Names, Names]:
             f"{len(predicted)} predictions were given for {len(true)} images; give one an image"
         )
     if len(true) == 0:
-        raise InputError("no images were given; at least one is needed to score anything")
+        raise InputError("no images were given; give at least one to score")
     return true, predicted
 
 

@@ -311,7 +311,7 @@ def pack_unseen_classifier(part: Any) -> dict[str, Any] | None:
     kind = type(part).__name__
     if type(part) is not UNSEEN_CLASSIFIERS.get(kind):
         raise InputError(
-            f"unseen_classifier is a {kind}, which cannot be saved; a saved model's is None or a "
+            f"unseen_classifier is a {kind}, which cannot be saved; use None or a "
             f"{' or a '.join(UNSEEN_CLASSIFIERS)}"
         )
     params = {name: plain(value) for name, value in part.get_params(deep=False).items()}

@@ -255,8 +255,8 @@ def _texts(config: dict[str, Any], pictures: list[str]) -> tuple[bytes, bytes]:
         return text.encode(), model_card(config, pictures).encode()
     except _UNFIT as error:
         raise InputError(
-            f"the model cannot be described ({error}); class names are to be texts or numbers, and "
-            "about= finite JSON values as save_model lists them"
+            f"the model cannot be described ({error}); give class names that are texts or "
+            "numbers, and about= finite JSON values as save_model lists them"
         ) from error
 
 
@@ -316,8 +316,7 @@ def _pack_part(
     kind = type(part).__name__
     if kind not in kinds or type(part) is not kinds[kind].make:
         raise InputError(
-            f"{role} is a {kind}, which cannot be saved; a saved model's {role} is one of: "
-            f"{', '.join(kinds)}"
+            f"{role} is a {kind}, which cannot be saved; use one of: {', '.join(kinds)}"
         )
     stored = kinds[kind]
     # where it was trained is no property of the model, and what is given is not kept

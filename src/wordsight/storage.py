@@ -64,7 +64,10 @@ def check_writable(path: Path) -> None:
 
 def _write_error(path: Path, error: OSError) -> WordsightError:
     reason = error.strerror or str(error) or type(error).__name__
-    return WordsightError(f"cannot write {path}: {reason}; nothing was left behind")
+    return WordsightError(
+        f"cannot write {path}: {reason}; nothing was left behind: make room there, or name another "
+        "output"
+    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ __all__ = ["checked_labels", "validated"]
 _MEND = {
     "contains NaN": "leave these images out, or mend their features",
     "contains infinity": "leave these images out, or mend their features",
+    "features as input": "give the features that it was fitted on",
     "0 sample(s)": "give at least one image",
     "inconsistent numbers of samples": "give one label, or one row of targets, for each image",
 }

@@ -7,6 +7,13 @@ from wordsight.cli import main
 from wordsight.data.scenes import write_scenes
 
 
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colours, whatever the environment of the tests asks for."""
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Runner:
     """The command line in this process."""

@@ -102,7 +102,14 @@ def test_an_interrupted_run_goes_on(
     assert not (out / "index.html").exists()
     with monkeypatch.context() as patch:
         patch.setattr("wordsight.experiments.lab.PatchFeatures.fit_transform", stop)  # done already
-        assert run(*given).code == 0
+        done = run(*given, "--json")
+    assert done.code == 0
+    assert json.loads(done.out) == {
+        "report": str(out / "index.html"),
+        "results": str(out / "results.json"),
+        "experiments": sorted(FAST.split(",")),
+        "seeds": [0],
+    }
     assert (out / "index.html").exists()
 
 
@@ -121,6 +128,8 @@ def test_list_names_them_all(run: Runner) -> None:
     assert done.code == 0
     for experiment in EXPERIMENTS:
         assert experiment.name in done.out
+    listed = json.loads(run("reproduce", "--list", "--json").out)
+    assert [one["name"] for one in listed] == [experiment.name for experiment in EXPERIMENTS]
 
 
 def _damage(place: Path) -> None:

@@ -6,11 +6,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from wordsight.baselines.base import ZeroShotPeer, check_positive
 from wordsight.exceptions import InputError
 from wordsight.geometry import directions
+from wordsight.parameters import checked_random_state
 from wordsight.progress import report
 from wordsight.words.vectors import WordVectors
 
@@ -112,7 +112,7 @@ class DeViSE(ZeroShotPeer):
                 raise InputError(f"{name}={value!r} was given; expected a whole number above 0")
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64], W: NDArray[np.float64]) -> None:
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         mean, scale = X.mean(0, dtype=np.float64), X.std(0, dtype=np.float64)
         scale[scale == 0] = 1.0
         words = torch.from_numpy(directions(W)).float()

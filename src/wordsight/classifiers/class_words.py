@@ -132,7 +132,7 @@ class ClassWords:
             if name not in self.unseen.tolist():
                 raise InputError(
                     f"{name} is not a class of the model; its unseen classes are: "
-                    f"{', '.join(self.unseen) or 'none'}"
+                    f"{', '.join(self.unseen) or 'none'} (name one of them)"
                 )
         kept = ~np.isin(self.unseen, removed)
         return replace(self, unseen=self.unseen[kept], unseen_vectors=self.unseen_vectors[kept])
@@ -143,7 +143,8 @@ class ClassWords:
                 values = np.asarray(vector).astype(self.seen_vectors.dtype, casting="same_kind")
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"the vector given for {name} is no row of numbers: {error}"
+                f"the vector given for {name} is no row of numbers ({error}); give one number "
+                "for each dimension of the word space"
             ) from error
         expected = self.seen_vectors.shape[1:]
         if values.shape != expected:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from wordsight.classifiers.class_words import ClassWords, check_classes
@@ -32,6 +32,7 @@ from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.gaussian import GaussianNovelty
+from wordsight.parameters import checked_random_state, is_between
 from wordsight.rows import StoredRows, by_blocks, draw_held_out
 from wordsight.validation import checked_labels, validated
 from wordsight.words.vectors import WordVectors
@@ -252,7 +253,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
     def _draw_held_out(self, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Draw the images for the threshold; too few are refused now, before the long work."""
         held_out = draw_held_out(
-            codes, self.calibration_fraction, check_random_state(self.random_state)
+            codes, self.calibration_fraction, checked_random_state(self.random_state)
         )
         if not held_out.any():
             raise InputError(
@@ -314,7 +315,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         self.seen_classifier_ = self._part(self.seen_classifier, SoftmaxClassifier)
         self.false_novel_rate_ = self.false_novel_rate
         self.keep_seen_: float | None = None
-        draw = check_random_state(self.random_state)
+        draw = checked_random_state(self.random_state)
         trials = None
         if goal is not None or isinstance(self.novelty_, CombinedNovelty):
             trials = ClassTrials(self.mapping_, X, codes, W, held_out, draw)
@@ -351,7 +352,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         self.reference_points_: Any = None
         self.reference_codes_: Any = None
         if _takes_points(self.unseen_classifier):
-            draw = check_random_state(self.random_state)
+            draw = checked_random_state(self.random_state)
             rows = np.sort(draw.permutation(len(points))[:N_REFERENCE])
             self.reference_points_ = np.ascontiguousarray(points[rows])
             self.reference_codes_ = codes[rows]
@@ -808,7 +809,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"unseen={self.unseen!r} is one text; expected a list: unseen=[{self.unseen!r}]"
             )
-        if not 0 < self.calibration_fraction < 1:
+        if not is_between(self.calibration_fraction, 0, 1):
             raise InputError(
                 f"calibration_fraction={self.calibration_fraction!r} was given; expected a "
                 "share of the images between 0 and 1"

@@ -251,7 +251,7 @@ class AnswersWords:
             raise InputError(
                 f"a word was to be drawn by a model with {seen_as} and "
                 f"{type(self.mapping_).__name__}; it takes PatchFeatures with LinearMap or "
-                "VisualMap: look at the images nearest to the word instead (nearest_images)"
+                "VisualMap; ask for the images nearest to the word instead (nearest_images)"
             )
         features, mapping = parts
         middle = moved_words(mapping, self._class_words.seen_vectors).mean(axis=0)

@@ -24,6 +24,7 @@ from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty, ScoreTables, Trial
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.novelty.stacking import StackingNovelty
+from wordsight.progress import report
 
 __all__ = [
     "GATES",
@@ -82,7 +83,8 @@ class Goal:
         if self.kind == "harmonic_mean":
             if self.value is not None:
                 raise InputError(
-                    f"the best harmonic mean was asked for with {self.value!r}; it takes no number"
+                    f"the best harmonic mean was asked for with {self.value!r}; it takes no "
+                    "number: leave value out"
                 )
         elif not isinstance(self.value, int | float) or not 0 < self.value < 1:
             raise InputError(
@@ -259,7 +261,10 @@ def judge(alpha: float | None, gate: str, curves: Sequence[Curve], goal: Goal) -
 def _scores_of(gate: NoveltyDetector, trials: Sequence[Trial]) -> list[ScoreTables]:
     """Return the scores of ordinary and of novel images in each trial, high = ordinary."""
     if isinstance(gate, CombinedNovelty):
-        tables = [gate.standardised_scores(trial) for trial in trials]
+        tables = []
+        for number, trial in enumerate(trials):
+            tables.append(gate.standardised_scores(trial))
+            report(f"trying {type(gate).__name__}", number + 1, len(trials))
         found = []
         for number, pair in enumerate(tables):
             # its weights are learned on the other trials: on its own they would look too good
@@ -268,10 +273,11 @@ def _scores_of(gate: NoveltyDetector, trials: Sequence[Trial]) -> list[ScoreTabl
             found.append((weighing.weighed(pair[0]), weighing.weighed(pair[1])))
         return found
     found = []
-    for trial in trials:
+    for number, trial in enumerate(trials):
         alone = clone(gate).fit(trial.rest, trial.rest_labels, centers=trial.centers)
         alone.set_unseen(np.stack(list(trial.unseen_centers.values())))
         found.append((alone.score_samples(trial.held_out), alone.score_samples(trial.novel)))
+        report(f"trying {type(gate).__name__}", number + 1, len(trials))
     return found
 
 

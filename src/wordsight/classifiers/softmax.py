@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.classifiers.temperature import (
@@ -25,6 +24,7 @@ from wordsight.compute import (
 )
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
+from wordsight.parameters import checked_random_state, is_between, is_count
 from wordsight.progress import report
 from wordsight.rows import ChosenRows, StoredRows, by_blocks, column_mean, draw_held_out
 from wordsight.validation import checked_labels, validated
@@ -203,7 +203,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         X, codes = self._checked(X, y)
         held_out = np.zeros(len(codes), dtype=bool)
         if self.temperature == "auto":
-            held_out = draw_held_out(codes, HELD_OUT, check_random_state(self.random_state))
+            held_out = draw_held_out(codes, HELD_OUT, checked_random_state(self.random_state))
         self._fit(X, codes, held_out, factor)
         return self
 
@@ -252,6 +252,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any] | StoredRows, NDArray[np.int64]]:
         check_temperature(self.temperature)
+        checked_random_state(self.random_state)  # also where nothing is drawn
         X, y = validated(self, X, y, dtype=[np.float32, np.float64])
         y = checked_labels(y, len(y))
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -260,8 +261,14 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 f"only one class was given ({self.classes_[0]}); expected at least two to tell "
                 "apart: add images of another class"
             )
-        if not 0 < self.alpha < np.inf:
-            raise InputError(f"alpha={self.alpha!r} was given; expected a number above 0")
+        for name in ("alpha", "tol"):
+            value = getattr(self, name)
+            if not is_between(value, 0, np.inf):
+                raise InputError(f"{name}={value!r} was given; expected a number above 0")
+        if not is_count(self.max_iter):
+            raise InputError(
+                f"max_iter={self.max_iter!r} was given; expected a whole number from 1"
+            )
         return X, codes
 
     def _fit(

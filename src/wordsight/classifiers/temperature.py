@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from wordsight.exceptions import InputError
+from wordsight.parameters import is_auto, is_between
 
 __all__ = ["Temperature", "check_temperature", "likeliest_temperature"]
 
@@ -21,10 +22,7 @@ images are told apart, no temperature is low enough."""
 
 def check_temperature(temperature: Temperature) -> None:
     """Raise `InputError` for what is no temperature."""
-    known = temperature == "auto" or (
-        isinstance(temperature, int | float | np.number) and 0 < float(temperature) < np.inf
-    )
-    if not known:
+    if not (is_auto(temperature) or is_between(temperature, 0, np.inf)):
         raise InputError(
             f"temperature={temperature!r} was given; expected 'auto' or a number above 0"
         )

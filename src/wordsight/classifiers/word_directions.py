@@ -294,7 +294,9 @@ class WordDirections(ClassifierMixin, BaseEstimator):
         try:
             table = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"{name} is no table of numbers: {error}") from error
+            raise InputError(
+                f"{name} is no table of numbers ({error}); give rows of numbers"
+            ) from error
         dimension = self.word_vectors_.shape[1]
         if table.ndim != 2 or not len(table) or table.shape[1] != dimension:
             raise InputError(

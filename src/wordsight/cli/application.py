@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
 
@@ -16,20 +16,25 @@ from wordsight import __version__
 from wordsight.cli import benchmark, console, data, words
 from wordsight.cli.ask import ask
 from wordsight.cli.classes import classes
+from wordsight.cli.common import equip
+from wordsight.cli.completion import complete_if_asked, completion
 from wordsight.cli.demo import demo
+from wordsight.cli.doctor import doctor
 from wordsight.cli.evaluate import evaluate
 from wordsight.cli.explain import explain
 from wordsight.cli.fit import fit
 from wordsight.cli.info import info
-from wordsight.cli.options import Debug, Quiet
+from wordsight.cli.options import Debug, Json, Quiet, Verbose
 from wordsight.cli.plot import plot
 from wordsight.cli.predict import predict
 from wordsight.cli.reproduce import reproduce
+from wordsight.cli.usage import UsageError, sentence
 from wordsight.exceptions import WordsightError
 
 __all__ = ["app", "main"]
 
 EXIT_FAILURE = 1
+EXIT_MISUSE = 2
 EXIT_SIGNAL = 128
 """Added to the number of the signal that ended the program, as shells do: Ctrl-C gives 130."""
 
@@ -43,7 +48,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, evaluate, predict, plot, ask, explain, classes, info, demo, reproduce):
+for _command in (
+    fit, evaluate, predict, plot, ask, explain, classes, info, demo, reproduce, doctor, completion,
+):  # fmt: skip
     app.command()(_command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(data.app, name="data")
@@ -61,10 +68,15 @@ def _root(
     version: bool = typer.Option(
         False, "--version", help="Print the version.", callback=_show_version, is_eager=True
     ),
+    json_: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     pass
+
+
+equip(app)
 
 
 class _StoppedError(BaseException):
@@ -90,10 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     console.reset(given)
+    complete_if_asked()
     try:
         with _ending_on_signals(), _plain_warnings():
             code = _run(given)
             sys.stdout.flush()
+            console.log_end()
             return code
     except _StoppedError as stopped:
         return _say_stopped(stopped.number)
@@ -108,10 +122,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        app(arguments, prog_name="wordsight")
+        code = app(arguments, prog_name="wordsight", standalone_mode=False)
+    except UsageError as error:
+        return _say_misused(error)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_FAILURE if end.code else 0
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _say_misused(error: Any) -> int:
+    """Say what is wrong with the usage, beside a line of usage."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # it is the help of a group, on stderr
+        error.show()
+        return EXIT_MISUSE
+    if error.ctx is not None:
+        console.say_always(error.ctx.get_usage())
+    console.error(sentence(error))
+    return EXIT_MISUSE
 
 
 def _say_failed(error: Exception) -> int:

@@ -11,12 +11,10 @@ from wordsight.cli.options import (
     CachePath,
     CachePrecision,
     DataPath,
-    Debug,
     Device,
     Json,
     ModelPath,
     Overwrite,
-    Quiet,
 )
 from wordsight.storage import atomic_path
 
@@ -67,12 +65,15 @@ def ask(
     json_: Json = False,
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Find the images that a word means to a model, and their average colour.
 
     The word need not be one of the model's classes.
+
+    Examples
+    --------
+    wordsight ask model/ photos/ "red star"
+    wordsight ask model/ photos/ red --out sheet.png
     """
     for path in (out, prototype):
         if path is not None:

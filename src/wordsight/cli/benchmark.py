@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Json, Overwrite, Quiet
+from wordsight.cli.options import Json, Overwrite
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError
 from wordsight.storage import atomic_path, check_writable, refuse_existing
@@ -56,14 +56,17 @@ def gzsl(
     out: Annotated[Path | None, typer.Option(help="Write the scores to this file as JSON.")] = None,
     json_: Json = False,
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Score Wordsight, the paper's method and its peers by generalised zero-shot learning.
 
     T1 is the accuracy among unseen classes alone; U and S are those of unseen and seen classes
     among all, H their harmonic mean. All are means over classes, in percent, beside what Xian et
     al. (2018) published where they did.
+
+    Examples
+    --------
+    wordsight benchmark gzsl xlsa17/data/AWA2
+    wordsight benchmark gzsl xlsa17/data --methods ESZSL --out scores.json
     """
     if out is not None:
         refuse_existing(out, overwrite=overwrite)

@@ -7,7 +7,7 @@ import typer
 
 from wordsight.cli import console
 from wordsight.cli.images import as_words
-from wordsight.cli.options import Debug, Json, ModelPath, Overwrite, Quiet, TextModel, described
+from wordsight.cli.options import Json, ModelPath, Overwrite, TextModel, described
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError
 from wordsight.storage import check_writable
@@ -49,12 +49,15 @@ def classes(
     nearest: Annotated[int, typer.Option(help="How many nearest words to name.", min=0)] = 5,
     json_: Json = False,
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Print the classes of a model, or make a model with more or fewer unseen classes.
 
     Nothing is trained, and the model itself stays as it is.
+
+    Examples
+    --------
+    wordsight classes model/
+    wordsight classes model/ --add zebra,"polar bear" --out new/
     """
     change = bool(add or also_described or remove)
     _check_output(model, out, change=change, overwrite=overwrite)
@@ -82,11 +85,11 @@ def classes(
 def _check_output(model: Path, out: Path | None, *, change: bool, overwrite: bool) -> None:
     if change and out is None:
         raise InputError(
-            "classes are added or removed in a new model; name its directory with --out"
+            "classes were to change without --out; name the directory of the new model with it"
         )
     if out is not None and not change:
         raise InputError(
-            "--out makes a model with other classes; name some with --add, --remove or "
+            "--out was given and no classes to change; name some with --add, --remove or "
             "--also-described"
         )
     if out is not None and not overwrite and out.resolve() == model.resolve():

@@ -1,23 +1,28 @@
 """What is printed, and where: results on stdout; progress, logs and errors on stderr."""
 
 import json
+import logging
 import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from wordsight.exceptions import MissingWordError, WordsightError
+from wordsight.exceptions import InputError, MissingWordError, WordsightError
 from wordsight.progress import listening
 
 __all__ = [
+    "coloured",
     "command_line",
     "debug",
     "error",
+    "log",
+    "log_end",
     "print_json",
     "print_line",
     "print_table",
@@ -25,16 +30,20 @@ __all__ = [
     "reset",
     "resumable",
     "say",
+    "say_always",
     "say_broken",
     "set_debug",
+    "set_json",
     "set_quiet",
     "set_resumable",
+    "set_verbose",
     "silence_stdout",
     "warn",
 ]
 
 SHOWN_BROKEN = 10
 _WIDTH_OF_A_PIPE = 160
+_RED, _YELLOW = "1;31", "1;33"
 
 
 @dataclass
@@ -43,16 +52,38 @@ class _State:
 
     arguments: list[str] = field(default_factory=list)
     quiet: bool = False
+    verbose: bool = False
     debug: bool = False
+    json: bool = False
     resumable: bool = False
+    started: float = field(default_factory=time.perf_counter)
+    logged: set[str] = field(default_factory=set)
+    print_above: Callable[[str], None] | None = None
+    """Writes a line above the bars of progress, while there are any."""
 
 
 _state = _State()
+_library = logging.getLogger("wordsight")
+
+
+class _Told(logging.Handler):
+    """Shows what the library logs; the same words are shown once."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text not in _state.logged:
+            _state.logged.add(text)
+            log(text)
+
+
+_handler = _Told()
 
 
 def reset(arguments: Sequence[str]) -> None:
     """Forget the options of an earlier run in this process."""
     vars(_state).update(vars(_State(arguments=list(arguments))))
+    _library.removeHandler(_handler)
+    _library.setLevel(logging.NOTSET)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a name that the terminal cannot show must not end the work
@@ -62,7 +93,29 @@ def reset(arguments: Sequence[str]) -> None:
 def set_quiet(value: bool) -> bool:
     """Be quiet from now on, if asked."""
     _state.quiet |= value
+    _check_loudness()
     return value
+
+
+def set_verbose(value: bool) -> bool:
+    """Tell from now on what is done, if asked: also what the library logs."""
+    _state.verbose |= value
+    _check_loudness()
+    if value:
+        _library.addHandler(_handler)  # once, however often it is asked for
+        _library.setLevel(logging.INFO)
+    return value
+
+
+def _check_loudness() -> None:
+    if _state.quiet and _state.verbose:
+        raise InputError("--quiet and --verbose were given; give one of them")
+
+
+def set_json(value: bool) -> bool:
+    """Say whether JSON is asked for, by this option or by the same one before the command."""
+    _state.json |= value
+    return _state.json
 
 
 def set_debug(value: bool) -> bool:
@@ -92,17 +145,61 @@ def say(text: str) -> None:
         _write_stderr(text)
 
 
+def say_always(text: str) -> None:
+    """Print a line on stderr, even if quiet."""
+    _write_stderr(text)
+
+
+def log(text: str) -> None:
+    """Print what is done on stderr, with the seconds since the start, if asked for (--verbose)."""
+    if _state.verbose:
+        _write_stderr(f"[{time.perf_counter() - _state.started:6.1f} s] {text}")
+
+
+def log_end() -> None:
+    """Tell what the whole run took."""
+    if not _state.verbose:
+        return
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        log("done")
+        return
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    log(f"done, with at most {most / (1e6 if sys.platform == 'darwin' else 1e3):.0f} MB of memory")
+
+
 def warn(text: str) -> None:
     """Print a warning on stderr, even if quiet."""
-    _write_stderr(f"wordsight: warning: {_one_line(text)}")
+    _write_stderr(f"wordsight: {_in_colour('warning:', _YELLOW)} {_one_line(text)}")
 
 
 def error(text: str) -> None:
     """Print an error on stderr."""
-    _write_stderr(f"wordsight: error: {_as_options(_one_line(text))}")
+    _write_stderr(f"wordsight: {_in_colour('error:', _RED)} {_as_options(_one_line(text))}")
+
+
+def coloured(stream: TextIO) -> bool:
+    """Say whether a stream takes colours.
+
+    As Python's own interpreter decides: ``NO_COLOR`` (no-color.org) before ``FORCE_COLOR`` before
+    ``TERM=dumb``, and else whether it is a terminal.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def _in_colour(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if coloured(sys.stderr) else text
 
 
 def _write_stderr(text: str) -> None:
+    if _state.print_above is not None:
+        _state.print_above(text)
+        return
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
@@ -152,7 +249,16 @@ def print_table(
     from rich.table import Table  # noqa: PLC0415
 
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-    screen = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    screen = Console(
+        file=sys.stdout,
+        width=width,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        # rich itself leaves bold type where there is to be no colour
+        color_system="standard" if coloured(sys.stdout) else None,
+        force_terminal=coloured(sys.stdout),
+    )
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for place, column in enumerate(columns):
         leans_right = place >= len(columns) - right
@@ -198,44 +304,43 @@ def silence_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
     except (OSError, ValueError) as problem:
-        raise WordsightError("the output can be written nowhere") from problem
+        raise WordsightError(
+            "the output can be written nowhere; check where stdout of this command goes"
+        ) from problem
 
 
 @contextmanager
 def progress(unit: str = "") -> Iterator[None]:
     """Show how far the work inside has come, where stderr is a terminal and nobody asked for quiet.
 
+    With ``--verbose``, each stage is told as it begins, and what all of them took at the end.
+
     Parameters
     ----------
     unit : {"", "bytes"}
         What is counted.
     """
-    if _state.quiet or not sys.stderr.isatty():
+    shows_bars = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not _state.quiet
+    if not (shows_bars or _state.verbose):
         yield
         return
-    from rich import progress as bars  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
+    from wordsight.cli.stages import Bars, Stages  # noqa: PLC0415 - imports rich
 
-    done = bars.DownloadColumn() if unit == "bytes" else bars.MofNCompleteColumn()
-    shown = bars.Progress(
-        bars.TextColumn("{task.description}", markup=False),
-        bars.BarColumn(),
-        done,
-        bars.TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    stage: dict[str, bars.TaskID] = {}
+    stages = Stages(log) if _state.verbose else None
+    with ExitStack() as stack:
+        bars = stack.enter_context(Bars(unit, coloured(sys.stderr))) if shows_bars else None
+        _state.print_above = bars.print if bars else None
 
-    def listen(name: str, n_done: int, n_all: int) -> None:
-        if name not in stage:
-            for task in stage.values():
-                shown.remove_task(task)
-            stage.clear()
-            stage[name] = shown.add_task(name, total=n_all or None)
-        shown.update(stage[name], completed=n_done, total=n_all or None)
+        def listen(name: str, n_done: int, n_all: int) -> None:
+            if stages:
+                stages.listen(name, n_done, n_all)
+            if bars:
+                bars.listen(name, n_done, n_all)
 
-    with shown, listening(listen):
-        yield
+        stack.enter_context(listening(listen))
+        try:
+            yield
+        finally:
+            _state.print_above = None
+    if stages:
+        stages.end()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Json, Quiet, names
+from wordsight.cli.options import Json, names
 from wordsight.progress import report
 
 if TYPE_CHECKING:
@@ -32,10 +32,14 @@ def info(
         str | None, typer.Option(help="Look at one split alone.", show_default="all of the data")
     ] = None,
     json_: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
-    """Print classes, counts, sizes and the images that cannot be read; decodes every image."""
+    """Print classes, counts, sizes and the images that cannot be read; decodes every image.
+
+    Examples
+    --------
+    wordsight data info photos/
+    wordsight data info photos/ --split test
+    """
     from wordsight.data.open import available_splits, open_dataset  # noqa: PLC0415 - pyarrow
 
     splits = {name: len(open_dataset(data, split=name)) for name in available_splits(data)}
@@ -105,10 +109,15 @@ def fetch(
             help="Get the same file from elsewhere.", show_default="the authors' own site"
         ),
     ] = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json_: Json = False,
 ) -> None:
-    """Download an official archive, going on where it was cut off, and verify it."""
+    """Download an official archive, going on where it was cut off, and verify it.
+
+    Examples
+    --------
+    wordsight data fetch cifar10
+    wordsight data fetch cifar100 --cache downloads/
+    """
     from wordsight.data.download import fetch as fetch_data  # noqa: PLC0415
 
     with console.progress("bytes"):
@@ -118,7 +127,10 @@ def fetch(
             progress=lambda done, total: report(f"fetching {name}", done, total or 0),
             url=url,
         )
-    console.print_line(str(path))
+    if json_:
+        console.print_json({"name": name, "path": str(path), "n_bytes": path.stat().st_size})
+    else:
+        console.print_line(str(path))
     console.say(f"Next: wordsight data info {path}")
 
 
@@ -138,21 +150,30 @@ def scenes(
     random_state: Annotated[
         int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
     ] = 0,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json_: Json = False,
 ) -> None:
-    """Draw synthetic pictures, coloured shapes in class folders, to try things on."""
+    """Draw synthetic pictures, coloured shapes in class folders, to try things on.
+
+    Examples
+    --------
+    wordsight data scenes scenes/
+    wordsight data scenes few/ --classes "red star,blue circle" --train 20
+    """
     from wordsight.data.scenes import SCENE_CLASSES, UNSEEN, write_scenes  # noqa: PLC0415 - pillow
 
+    drawn = names(classes) if classes else list(SCENE_CLASSES)
     written = write_scenes(
         out,
         train,
         test,
-        names(classes) if classes else SCENE_CLASSES,
+        drawn,
         image_size=(image_size, image_size),
         random_state=random_state,
     )
-    console.print_line(str(out))
+    if json_:
+        console.print_json({"out": str(out), "classes": drawn, **written})
+    else:
+        console.print_line(str(out))
     console.say(f"Drew {written['train']} pictures to train on and {written['test']} to test on.")
     if not classes:
         console.say(f"Classes that the demo leaves unseen: {','.join(UNSEEN)}")

@@ -13,12 +13,11 @@ from wordsight.cli.options import (
     CachePath,
     CachePrecision,
     DataPath,
-    Debug,
     Device,
+    Json,
     ModelPath,
     OnBroken,
     Overwrite,
-    Quiet,
 )
 from wordsight.storage import atomic_path, check_writable, refuse_existing
 
@@ -41,7 +40,7 @@ def evaluate(
             show_default="test, or all of the data where there is none",
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    json_: Json = False,
     on_broken: OnBroken = "error",
     out: Annotated[
         Path | None, typer.Option(help="Write the JSON object to this file, too.")
@@ -56,10 +55,14 @@ def evaluate(
     cache_precision: CachePrecision = "float32",
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
-    """Score a model on labelled images of seen and unseen classes."""
+    """Score a model on labelled images of seen and unseen classes.
+
+    Examples
+    --------
+    wordsight evaluate model/ photos/
+    wordsight evaluate model/ photos/ --json --out scores.json
+    """
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
         check_writable(out)

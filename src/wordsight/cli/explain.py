@@ -10,12 +10,10 @@ from wordsight.cli.images import Limit, Seed, as_words, check_picture, look_at
 from wordsight.cli.options import (
     CachePath,
     CachePrecision,
-    Debug,
     Device,
     Json,
     ModelPath,
     Overwrite,
-    Quiet,
 )
 
 if TYPE_CHECKING:
@@ -55,10 +53,14 @@ def explain(
     json_: Json = False,
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
-    """Say why an image is what a model says it is: each factor of Eq. 2, and what lies near."""
+    """Say why an image is what a model says it is: each factor of Eq. 2, and what lies near.
+
+    Examples
+    --------
+    wordsight explain model/ photo.jpg
+    wordsight explain model/ photo.jpg --data photos/ --out why.png
+    """
     if out is not None:
         check_picture(out, overwrite=overwrite)
 

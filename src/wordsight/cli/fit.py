@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from wordsight.cli import console
+from wordsight.cli.completion import data_classes
 from wordsight.cli.options import (
+    CLASSES,
+    RUNNING,
     CachePath,
     CachePrecision,
     DataPath,
-    Debug,
     Device,
+    Json,
     OnBroken,
     Overwrite,
-    Quiet,
     TextModel,
     WordsFile,
     described,
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["fit"]
 
+_IMAGES = "Images"
+_FEATURES = "Features of images"
+_MAP = "The map into word space"
+_DECIDING = "The gate and the classifiers"
+
 WORTH_SAYING = 60.0
 """Seconds from which on the time that the work will take is told beforehand."""
 
@@ -44,7 +51,8 @@ def fit(
         Path | None,
         typer.Option(
             help="Know classes by what this YAML or JSON file says of them, not by their names; "
-            "needs --text-model."
+            "needs --text-model.",
+            rich_help_panel=CLASSES,
         ),
     ] = None,
     text_model: TextModel = None,
@@ -52,7 +60,9 @@ def fit(
         list[str] | None,
         typer.Option(
             help="Classes to be recognised by name alone, separated by commas; may be given "
-            "several times. Their images, if any, are left out."
+            "several times. Their images, if any, are left out.",
+            autocompletion=data_classes,
+            rich_help_panel=CLASSES,
         ),
     ] = None,
     split: Annotated[
@@ -60,6 +70,7 @@ def fit(
         typer.Option(
             help="Which images of the data to learn from.",
             show_default="train, or all of the data where there is none",
+            rich_help_panel=_IMAGES,
         ),
     ] = None,
     features: Annotated[
@@ -67,7 +78,8 @@ def fit(
         typer.Option(
             help="What is seen in images: patches (the paper's), conv (a network trained here on "
             "the seen classes), or an encoder: transformers:FOLDER, timm:NAME, "
-            "open_clip:NAME/WEIGHTS."
+            "open_clip:NAME/WEIGHTS.",
+            rich_help_panel=_FEATURES,
         ),
     ] = "patches",
     image_size: Annotated[
@@ -75,37 +87,67 @@ def fit(
         typer.Option(
             help="Height and width of the images, in pixels.",
             show_default="32, or that of the encoder",
+            rich_help_panel=_IMAGES,
         ),
     ] = None,
     atoms: Annotated[
-        int, typer.Option("--atoms", "--n-atoms", help="Atoms of the dictionary; 8 features each.")
+        int,
+        typer.Option(
+            "--atoms",
+            "--n-atoms",
+            help="Atoms of the dictionary; 8 features each.",
+            rich_help_panel=_FEATURES,
+        ),
     ] = 1600,
     patches: Annotated[
         int,
         typer.Option(
-            "--patches", "--n-patches", help="Random patches to learn the dictionary from."
+            "--patches",
+            "--n-patches",
+            help="Random patches to learn the dictionary from.",
+            rich_help_panel=_FEATURES,
         ),
     ] = 400_000,
     dictionary: Annotated[
-        Literal["omp1", "kmeans", "random"], typer.Option(help="How the dictionary is learned.")
+        Literal["omp1", "kmeans", "random"],
+        typer.Option(help="How the dictionary is learned.", rich_help_panel=_FEATURES),
     ] = "omp1",
     encoder: Annotated[
-        Literal["soft_threshold", "triangle"], typer.Option(help="How patches are encoded.")
+        Literal["soft_threshold", "triangle"],
+        typer.Option(help="How patches are encoded.", rich_help_panel=_FEATURES),
     ] = "soft_threshold",
     mirror: Annotated[
         bool,
         typer.Option(
-            "--mirror", help="Encode mirror images, too, and take the mean: twice the work."
+            "--mirror",
+            help="Encode mirror images, too, and take the mean: twice the work.",
+            rich_help_panel=_FEATURES,
         ),
     ] = False,
     width: Annotated[
-        int, typer.Option(help="Channels of the network's first stage; 8 features each.")
+        int,
+        typer.Option(
+            help="Channels of the network's first stage; 8 features each.",
+            rich_help_panel=_FEATURES,
+        ),
     ] = 32,
     blocks: Annotated[
-        int, typer.Option("--blocks", "--n-blocks", help="Residual blocks a stage of the network.")
+        int,
+        typer.Option(
+            "--blocks",
+            "--n-blocks",
+            help="Residual blocks a stage of the network.",
+            rich_help_panel=_FEATURES,
+        ),
     ] = 1,
     epochs: Annotated[
-        int, typer.Option("--epochs", "--n-epochs", help="Passes of the network over the images.")
+        int,
+        typer.Option(
+            "--epochs",
+            "--n-epochs",
+            help="Passes of the network over the images.",
+            rich_help_panel=_FEATURES,
+        ),
     ] = 30,
     checkpoint: Annotated[
         Path | None,
@@ -113,23 +155,36 @@ def fit(
             help="A folder where the training of the network is kept after each epoch, to go on "
             "from there.",
             show_default="none",
+            rich_help_panel=_FEATURES,
         ),
     ] = None,
     map_kind: Annotated[
         Literal["linear", "two-layer", "visual"],
-        typer.Option("--map", help="The map into word space, or of words to features (visual)."),
+        typer.Option(
+            "--map",
+            help="The map into word space, or of words to features (visual).",
+            rich_help_panel=_MAP,
+        ),
     ] = "linear",
     hidden: Annotated[
-        int, typer.Option("--hidden", "--n-hidden", help="Hidden units of the two-layer map.")
+        int,
+        typer.Option(
+            "--hidden",
+            "--n-hidden",
+            help="Hidden units of the two-layer map.",
+            rich_help_panel=_MAP,
+        ),
     ] = 200,
     weight_decay: Annotated[
-        float, typer.Option(help="Weight of the penalty of the two-layer map.")
+        float,
+        typer.Option(help="Weight of the penalty of the two-layer map.", rich_help_panel=_MAP),
     ] = 1e-4,
     alpha: Annotated[
         str,
         typer.Option(
             help="Ridge term of the linear map, from which the two-layer map starts, too, or of "
-            "the visual map: auto, or a number."
+            "the visual map: auto, or a number.",
+            rich_help_panel=_MAP,
         ),
     ] = "auto",
     novelty: Annotated[
@@ -150,25 +205,38 @@ def fit(
             "combined",
         ]
         | None,
-        typer.Option(help="The novelty detector.", show_default="gaussian, or chosen with --tune"),
+        typer.Option(
+            help="The novelty detector.",
+            show_default="gaussian, or chosen with --tune",
+            rich_help_panel=_DECIDING,
+        ),
     ] = None,
     seen_classifier: Annotated[
         Literal["softmax", "shares"],
-        typer.Option(help="What tells seen classes apart: a softmax, or shares of their words."),
+        typer.Option(
+            help="What tells seen classes apart: a softmax, or shares of their words.",
+            rich_help_panel=_DECIDING,
+        ),
     ] = "softmax",
     unseen_classifier: Annotated[
         Literal["gaussian", "cosine", "centred", "csls", "inverted-softmax"],
-        typer.Option(help="What tells unseen classes apart by their words."),
+        typer.Option(
+            help="What tells unseen classes apart by their words.", rich_help_panel=_DECIDING
+        ),
     ] = "gaussian",
     gate: Annotated[
         Literal["hard", "probability"],
-        typer.Option(help="Whether the detector decides, or its probability weighs (Eq. 2)."),
+        typer.Option(
+            help="Whether the detector decides, or its probability weighs (Eq. 2).",
+            rich_help_panel=_DECIDING,
+        ),
     ] = "hard",
     false_novel_rate: Annotated[
         float | None,
         typer.Option(
             help="Share of seen images that may be called novel.",
             show_default="0.1, or chosen with --tune",
+            rich_help_panel=_DECIDING,
         ),
     ] = None,
     tune: Annotated[
@@ -178,44 +246,71 @@ def fit(
             help="Choose ridge term, gate and threshold, where they are left open, on seen classes "
             "held out in turn: for the best harmonic mean, or for --keep-seen or "
             "--false-novel-rate.",
+            rich_help_panel=_DECIDING,
         ),
     ] = False,
     keep_seen: Annotated[
         float | None,
-        typer.Option(help="With --tune: the seen accuracy to keep.", show_default="none"),
+        typer.Option(
+            help="With --tune: the seen accuracy to keep.",
+            show_default="none",
+            rich_help_panel=_DECIDING,
+        ),
     ] = None,
     calibration_fraction: Annotated[
-        float, typer.Option(help="Share of each class held out to set the novelty threshold.")
+        float,
+        typer.Option(
+            help="Share of each class held out to set the novelty threshold.",
+            rich_help_panel=_DECIDING,
+        ),
     ] = 0.1,
     softmax_alpha: Annotated[
-        float, typer.Option(help="Weight of the penalty of the softmax over seen classes.")
+        float,
+        typer.Option(
+            help="Weight of the penalty of the softmax over seen classes.",
+            rich_help_panel=_DECIDING,
+        ),
     ] = 1e-3,
     temperature: Annotated[
         str,
         typer.Option(
             help="What the softmax's logits are divided by: a number, or auto, learned on held-out "
-            "images."
+            "images.",
+            rich_help_panel=_DECIDING,
         ),
     ] = "1",
     on_missing: Annotated[
         Literal["error", "skip", "compose"],
         typer.Option(
             help="What to do with a class without a word vector: refuse it, leave it out, or take "
-            "the mean of the vectors of its parts."
+            "the mean of the vectors of its parts.",
+            rich_help_panel=CLASSES,
         ),
     ] = "compose",
     on_broken: OnBroken = "error",
     random_state: Annotated[
-        int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
+        int,
+        typer.Option(
+            "--seed",
+            "--random-state",
+            help="Draws everything that is random.",
+            rich_help_panel=RUNNING,
+        ),
     ] = 0,
     device: Device = None,
     cache: CachePath = None,
     cache_precision: CachePrecision = "float32",
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json_: Json = False,
 ) -> None:
-    """Train a model on labelled images, and save it."""
+    """Train a model on labelled images, and save it.
+
+    Examples
+    --------
+    wordsight fit photos/ --unseen zebra,truck --out model/
+    wordsight fit photos/ --unseen zebra --tune --cache cache/ --out model/
+    wordsight fit photos/ --words vectors.txt --atoms 400 --out model/
+    """
     refuse_existing(out, overwrite=overwrite)
     check_writable(out)
 
@@ -269,17 +364,39 @@ def fit(
         console.set_resumable()
     with console.progress():
         model = train(plan, command=console.command_line(), cache=kept)
+    console.log(f"saving the model in {out}")
     save_model(model, out, about=model.about_, overwrite=overwrite)
-    console.print_line(str(out))
+    if json_:
+        console.print_json(_made(out, plan, model.about_))
+    else:
+        console.print_line(str(out))
     _say_choice(model.about_.get("tuned"))
     _say_done(out, data, float(model.about_["seconds"]))
+
+
+def _made(out: Path, plan: "TrainingPlan", about: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the model for ``--json``."""
+    return {
+        "model": str(out),
+        "seen": list(plan.class_counts),
+        "unseen": list(plan.unseen),
+        "class_counts": dict(plan.class_counts),
+        "n_images": len(plan.dataset),
+        "left_out": dict(plan.left_out),
+        "without_vector": list(plan.without_vector),
+        "broken": [{"name": one.name, "reason": one.reason} for one in plan.broken],
+        "tuned": about.get("tuned"),
+        "seconds": about["seconds"],
+    }
 
 
 def _described(
     descriptions: Path, text_model: Path | None, words: Path | None, cache: Path | None
 ) -> "WordVectors":
     if words is not None:
-        raise InputError("--words and --describe were given; classes are known by one of them")
+        raise InputError(
+            "--words and --describe were given; give one of them, by which classes are known"
+        )
     return described(descriptions, text_model, "--describe", cache)
 
 
@@ -296,7 +413,8 @@ def _goal(tune: bool, keep_seen: float | None, false_novel_rate: float | None) -
         return None
     if keep_seen is not None and false_novel_rate is not None:
         raise InputError(
-            "--keep-seen and --false-novel-rate were given; the threshold serves one of them"
+            "--keep-seen and --false-novel-rate were given; give one, since the "
+            "threshold serves one of them"
         )
     if keep_seen is not None:
         return Goal("keep_seen", keep_seen)

@@ -4,13 +4,18 @@ import json
 from typing import Any
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Json, ModelPath, Quiet
+from wordsight.cli.options import Json, ModelPath
 
 __all__ = ["info"]
 
 
-def info(model: ModelPath, json_: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
-    """Print a model's classes, training and scores."""
+def info(model: ModelPath, json_: Json = False) -> None:
+    """Print a model's classes, training and scores.
+
+    Examples
+    --------
+    wordsight info model/
+    """
     from wordsight.persistence import check_model  # noqa: PLC0415 - imports torch
 
     check_model(model)  # refuses one that is damaged

@@ -12,54 +12,108 @@ if TYPE_CHECKING:
     from wordsight.words.vectors import WordVectors
 
 __all__ = [
+    "CLASSES",
+    "EVERY_COMMAND",
+    "RUNNING",
+    "CachePath",
+    "CachePrecision",
     "DataPath",
     "Debug",
     "Device",
     "Json",
+    "JsonLines",
     "ModelPath",
     "OnBroken",
     "Overwrite",
     "Quiet",
     "TextModel",
+    "Verbose",
     "WordsFile",
     "described",
     "names",
 ]
 
+CLASSES = "Words and classes"
+RUNNING = "Running"
+EVERY_COMMAND = "Every command"
+"""Panels of help; the last is shown last."""
+
+# all of these may also stand before the command
 Debug = Annotated[
     bool,
     typer.Option(
         "--debug",
         help="Show where in the code an error comes from (also: WORDSIGHT_DEBUG=1).",
         callback=console.set_debug,
+        rich_help_panel=EVERY_COMMAND,
     ),
 ]
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", help="Say nothing but results and errors.", callback=console.set_quiet
+        "--quiet",
+        "-q",
+        help="Say nothing but results and errors.",
+        callback=console.set_quiet,
+        rich_help_panel=EVERY_COMMAND,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Say what is done, on what, and how long it takes.",
+        callback=console.set_verbose,
+        rich_help_panel=EVERY_COMMAND,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON value on stdout, and nothing else.",
+        callback=console.set_json,
+        rich_help_panel=EVERY_COMMAND,
+    ),
+]
+JsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print JSON lines on stdout, one for each row, and nothing else.",
+        callback=console.set_json,
+        rich_help_panel=EVERY_COMMAND,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace an output that exists.", rich_help_panel=RUNNING),
+]
 Device = Annotated[
-    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu")
+    str | None,
+    typer.Option(
+        help="Where to compute: cpu, cuda, cuda:1.", show_default="cpu", rich_help_panel=RUNNING
+    ),
 ]
 OnBroken = Annotated[
-    Literal["error", "skip"], typer.Option(help="What to do with an image that cannot be read.")
+    Literal["error", "skip"],
+    typer.Option(help="What to do with an image that cannot be read.", rich_help_panel=RUNNING),
 ]
 WordsFile = Annotated[
     Path | None,
     typer.Option(
         help="Word vectors: word2vec, GloVe, fastText .vec (plain or .gz) or .safetensors.",
         show_default="the vocabulary in the package",
+        rich_help_panel=CLASSES,
     ),
 ]
 TextModel = Annotated[
     Path | None,
     typer.Option(
         help="The folder of a sentence-transformers model on this machine, which turns "
-        "descriptions into vectors (pip install 'wordsight[text]')."
+        "descriptions into vectors (pip install 'wordsight[text]').",
+        rich_help_panel=CLASSES,
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="A model directory, made by: wordsight fit.")]
@@ -79,13 +133,15 @@ CachePath = Annotated[
         help="A folder where features are kept and found again, also after an interrupt and by "
         "other commands; with it, memory hardly grows with the number of images.",
         show_default="none",
+        rich_help_panel=RUNNING,
     ),
 ]
 CachePrecision = Annotated[
     Literal["float32", "float16"],
     typer.Option(
         help="How the cache stores features: float16 takes half the room and rounds each by at "
-        "most 1 part in 2,048."
+        "most 1 part in 2,048.",
+        rich_help_panel=RUNNING,
     ),
 ]
 
@@ -113,8 +169,8 @@ def described(
     """
     if text_model is None:
         raise InputError(
-            f"{option} needs --text-model: the folder of a sentence-transformers model on this "
-            "machine"
+            f"{option} needs --text-model: name the folder of a "
+            "sentence-transformers model on this machine"
         )
     from wordsight.words.descriptions import describe, read_descriptions  # noqa: PLC0415 - scipy
     from wordsight.words.text_encoder import SentenceEncoder  # noqa: PLC0415

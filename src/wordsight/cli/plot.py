@@ -11,13 +11,11 @@ from wordsight.cli.images import Limit, named_split, say_skipped
 from wordsight.cli.options import (
     CachePath,
     CachePrecision,
-    Debug,
     Device,
     Json,
     ModelPath,
     OnBroken,
     Overwrite,
-    Quiet,
     names,
 )
 from wordsight.exceptions import InputError
@@ -94,8 +92,6 @@ def plot(
     json_: Json = False,
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Draw a model, and what it says of labelled images, as PNG, SVG or PDF.
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wordsight.cli import console
+from wordsight.cli.completion import model_classes
 from wordsight.cli.options import (
-    Debug,
     Device,
+    JsonLines,
     ModelPath,
     Overwrite,
-    Quiet,
     TextModel,
     described,
 )
@@ -54,7 +54,10 @@ def predict(
     text_model: TextModel = None,
     among: Annotated[
         list[str] | None,
-        typer.Option(help="Choose among these classes alone, separated by commas."),
+        typer.Option(
+            help="Choose among these classes alone, separated by commas.",
+            autocompletion=model_classes,
+        ),
     ] = None,
     words: Annotated[
         Path | None,
@@ -71,19 +74,24 @@ def predict(
             show_default="as the model was trained",
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")] = False,
+    json_: JsonLines = False,
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Say what is in images.
 
     There is a row for every input, in the order given, with the reason where one cannot be read.
+
+    Examples
+    --------
+    wordsight predict model/ new_photos/ --out predictions.csv
+    wordsight predict model/ photo.jpg --also "polar bear,bicycle"
     """
     if out is not None:
         if json_:
-            raise InputError("--json prints and --out writes; give one of them")
+            raise InputError(
+                "--json (which prints) and --out (which writes) were given; give one of them"
+            )
         refuse_existing(out, overwrite=overwrite)
         check_writable(out)
 
@@ -107,7 +115,9 @@ def predict(
             n_rows, n_failed = _print_table(rows)
     where = f"; the reasons are in {out}" if out else ""
     if n_failed == n_rows:
-        raise WordsightError(f"none of the {n_rows} images could be read{where}")
+        raise WordsightError(
+            f"none of the {n_rows} images could be read{where}; mend them, or name others"
+        )
     if n_failed:
         console.warn(f"{n_failed} of {n_rows} images could not be read{where}")
     if out is not None:

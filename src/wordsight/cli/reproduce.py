@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Device, Overwrite, Quiet
+from wordsight.cli.options import Device, Json, Overwrite
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["reproduce"]
 
 WORTH_SAYING = 60.0
+_LISTED = ("name", "what", "source")
 
 
 def reproduce(
@@ -54,21 +55,27 @@ def reproduce(
     list_: Annotated[bool, typer.Option("--list", help="Name the experiments, and end.")] = False,
     overwrite: Overwrite = False,
     device: Device = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json_: Json = False,
 ) -> None:
-    """Rerun the papers' experiments on CIFAR-10 and write a report beside the published numbers."""
+    """Rerun the papers' experiments on CIFAR-10 and write a report beside the published numbers.
+
+    Examples
+    --------
+    wordsight reproduce cifar10/ --out report/
+    wordsight reproduce cifar10/ --quick --only outliers,pipeline
+    wordsight reproduce --list
+    """
     from wordsight.experiments.catalogue import EXPERIMENTS, experiments_named  # noqa: PLC0415
     from wordsight.experiments.report import check_report, write_report  # noqa: PLC0415
     from wordsight.experiments.runner import Reproduction  # noqa: PLC0415
     from wordsight.experiments.setting import Setting  # noqa: PLC0415
 
     if list_:
-        console.print_table(
-            None,
-            ["name", "what", "source"],
-            [(one.name, one.title, one.source) for one in EXPERIMENTS],
-        )
+        listed_ = [(one.name, one.title, one.source) for one in EXPERIMENTS]
+        if json_:
+            console.print_json([dict(zip(_LISTED, one, strict=True)) for one in listed_])
+        else:
+            console.print_table(None, _LISTED, listed_)
         return
     experiments = experiments_named(listed(only))
     check_report(out, overwrite=overwrite)
@@ -92,7 +99,17 @@ def reproduce(
         )
     for problem in write_report(results, experiments, out, overwrite=overwrite):
         console.warn(problem)
-    console.print_line(str(out / "index.html"))
+    if json_:
+        console.print_json(
+            {
+                "report": str(out / "index.html"),
+                "results": str(out / "results.json"),
+                "experiments": [one.name for one in experiments],
+                "seeds": list(plan.seeds),
+            }
+        )
+    else:
+        console.print_line(str(out / "index.html"))
 
 
 def _data(given: Path | None) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.options import Debug, Json, Overwrite, Quiet, WordsFile
+from wordsight.cli.options import Json, Overwrite, WordsFile
 from wordsight.cli.options import names as listed
 from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
@@ -31,10 +31,14 @@ def near(
         Literal["cosine", "euclidean"], typer.Option(help="What near means.")
     ] = "cosine",
     json_: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
-    """Print the words nearest to a word."""
+    """Print the words nearest to a word.
+
+    Examples
+    --------
+    wordsight words near zebra
+    wordsight words near "polar bear" -n 5 --metric euclidean
+    """
     from wordsight.words.vectors import WordVectors  # noqa: PLC0415 - imports numpy
 
     table = WordVectors.coerce(words)
@@ -53,10 +57,14 @@ def info(
         Path | None, typer.Argument(help=FILE_HELP, show_default="the vocabulary in the package")
     ] = None,
     json_: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
-    """Print how many words a file holds, their dimension and its format."""
+    """Print how many words a file holds, their dimension and its format.
+
+    Examples
+    --------
+    wordsight words info
+    wordsight words info vectors.txt
+    """
     from wordsight.words.formats import detect_format  # noqa: PLC0415
     from wordsight.words.vectors import WordVectors  # noqa: PLC0415
     from wordsight.words.vocabulary import DEFAULT_VOCABULARY  # noqa: PLC0415
@@ -96,10 +104,15 @@ def convert(
         typer.Option("--format", help="How to write it.", show_default="by the ending of the name"),
     ] = None,
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json_: Json = False,
 ) -> None:
-    """Write word vectors in another format, or fewer of them."""
+    """Write word vectors in another format, or fewer of them.
+
+    Examples
+    --------
+    wordsight words convert vectors.txt vectors.safetensors
+    wordsight words convert vectors.txt few.txt --only "zebra,polar bear"
+    """
     refuse_existing(out, overwrite=overwrite)
     check_writable(out)
 
@@ -110,7 +123,10 @@ def convert(
     if names is not None:
         table.vectors_for(names, on_missing="compose")  # says which are missing
     if not len(table):
-        raise InputError(f"{source} holds no words to keep")
+        raise InputError(f"{source} holds no words to keep; name a file that does")
     table.save(out, format_)
-    console.print_line(str(out))
+    if json_:
+        console.print_json({"out": str(out), "n_words": len(table), "dimension": table.dimension})
+    else:
+        console.print_line(str(out))
     console.say(f"Wrote {len(table)} words of {table.dimension} dimensions.")

@@ -153,7 +153,7 @@ def _read_archive(file: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             if key is None:
                 raise InputError(
                     f"{shown(file)} holds {', '.join(members) or 'nothing'}; the images must be "
-                    f"named {', '.join(_IMAGE_KEYS[:-1])} or {_IMAGE_KEYS[-1]}"
+                    f"named {', '.join(_IMAGE_KEYS[:-1])} or {_IMAGE_KEYS[-1]}: rename them"
                 )
             images = _read_member(file, archive, members[key])
             label_key = next((key for key in _LABEL_KEYS if key in members), None)
@@ -231,7 +231,9 @@ def _checked_class_names(class_names: Sequence[str] | None) -> tuple[str, ...]:
         raise InputError(f"class_names is {class_names!r}; give a list of strings")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InputError(f"class_names holds {repeated[0]!r} twice; every class has its own name")
+        raise InputError(
+            f"class_names holds {repeated[0]!r} twice; give every class a name of its own"
+        )
     return tuple(str(name) for name in names)
 
 
@@ -250,7 +252,9 @@ def _checked_labels(labels: ArrayLike, n_images: int) -> NDArray[Any]:
         try:
             given = np.char.decode(given, "utf-8")
         except UnicodeDecodeError as error:
-            raise InputError(f"a label is not valid UTF-8: {error.object!r}") from error
+            raise InputError(
+                f"the label {error.object!r} is not valid UTF-8; write labels as text"
+            ) from error
     if given.dtype.kind not in "iuU" and n_images:
         raise InputError(f"labels are {given.dtype}; give class names or whole numbers")
     return given
@@ -265,7 +269,10 @@ def _named(
         names = [str(value) for value in found]
         unknown = [name for name in names if class_names and name not in class_names]
         if unknown:
-            raise InputError(f"the label {unknown[0]!r} is not among class_names")
+            raise InputError(
+                f"the label {unknown[0]!r} is not among class_names; add it there, or mend "
+                "the label"
+            )
     elif class_names:
         if len(found) and not 0 <= found[0] <= found[-1] < len(class_names):
             raise InputError(

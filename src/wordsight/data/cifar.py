@@ -150,7 +150,8 @@ class CifarSource(Source):
         rows = np.asarray(rows, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise InputError(
-                f"rows {rows.min()} to {rows.max()} are asked for, of {len(self)} rows"
+                f"rows {rows.min()} to {rows.max()} are asked for, of {len(self)} rows; ask for "
+                f"rows from 0 to {len(self) - 1}"
             )
         numbers = np.searchsorted(self._starts[1:], rows, side="right")
         within = rows - self._starts[numbers]
@@ -171,7 +172,9 @@ def _read_folder(
                 empty = file.stat().st_size == 0  # which cannot be mapped
                 found[name] = np.zeros(0, np.uint8) if empty else np.memmap(file, np.uint8, "r")
         except OSError as error:
-            raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+            raise DataError(
+                f"cannot read {file}: {error.strerror or error}; make it readable or get it again"
+            ) from error
     _refuse_missing(found, layout, chosen, folder)
     return layout, found
 

@@ -85,7 +85,10 @@ class Dataset:
         chosen = np.asarray(rows)
         if chosen.dtype == np.bool_:
             if chosen.shape != (len(self),):
-                raise InputError(f"a mask of shape {chosen.shape} was given for {len(self)} images")
+                raise InputError(
+                    f"a mask of shape {chosen.shape} was given for {len(self)} images; give one "
+                    "flag for each"
+                )
             chosen = np.flatnonzero(chosen)
         return Dataset(
             self.source, self.source_rows[_checked_rows(chosen, len(self))], self.class_names
@@ -154,7 +157,9 @@ class Dataset:
         if on_broken not in ("error", "skip"):
             raise InputError(f"on_broken is {on_broken!r}; give 'error' or 'skip'")
         if size < 1 or (n_threads is not None and n_threads < 1):
-            raise InputError(f"size={size}, n_threads={n_threads}: both count from 1")
+            raise InputError(
+                f"size={size}, n_threads={n_threads} were given; expected at least 1 of both"
+            )
         decoded = map_images(
             lambda item, name: decode_item(item, image_size, name), self._items(), n_threads
         )
@@ -284,9 +289,14 @@ class Dataset:
     def _checked_classes(self, names: Sequence[str]) -> set[str]:
         """Return the names as a set; they must be classes of this data set."""
         if isinstance(names, str):
-            raise InputError(f"class names come as a list, but {names!r} is one string")
+            raise InputError(
+                f"class names come as a list, but {names!r} is one string; give [{names!r}]"
+            )
         if self.labels is None:
-            raise InputError("classes cannot be chosen, since these images have no labels")
+            raise InputError(
+                "classes cannot be chosen, since these images have no labels; leave them out, or "
+                "open images that have"
+            )
         for name in names:
             if name not in self.class_names:
                 near = difflib.get_close_matches(str(name), self.class_names, n=3)
@@ -299,7 +309,8 @@ class Dataset:
     ) -> InputError:
         return InputError(
             f"{self.name(row)} has {shape[0]}×{shape[1]} pixels and {self.name(first_row)} "
-            f"{first[0]}×{first[1]}; images of several sizes need image_size=(height, width)"
+            f"{first[0]}×{first[1]}; images of several sizes need one to be brought to: give "
+            "image_size=(height, width)"
         )
 
 
@@ -318,7 +329,7 @@ def _checked_rows(rows: ArrayLike | None, n_images: int) -> NDArray[np.int64]:
     if index.min() < 0 or index.max() >= n_images:
         raise InputError(
             f"rows from {index.min()} to {index.max()} were asked for; there are {n_images} "
-            "images, counted from 0"
+            f"images: ask for rows from 0 to {n_images - 1}"
         )
     return index.astype(np.int64)
 

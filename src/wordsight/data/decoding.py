@@ -234,8 +234,8 @@ def pixels_to_rgb(
     channels = 1 if array.ndim == 2 else array.shape[-1]
     if array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
         raise InputError(
-            f"{name} has shape {array.shape}; an image has (height, width), optionally with a last "
-            "axis of 1, 3 or 4 channels"
+            f"{name} has shape {array.shape}; give (height, width), optionally with a last axis of "
+            "1, 3 or 4 channels"
         )
     pixels = _to_uint8(array, name)
     if pixels.ndim == 3 and channels == 3 and image_size in (None, pixels.shape[:2]):

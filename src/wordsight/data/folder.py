@@ -92,7 +92,7 @@ class FolderSource(_PathsSource):
         labelled = [part for part in chosen if part.images]
         loose = [path for part in chosen if not part.images for path in part.loose]
         if not self.class_names:
-            raise InputError(f"{shown(root)} holds no folders with images, one for each class")
+            raise InputError(f"{shown(root)} holds no folders with images; give one for each class")
         if labelled and loose:
             raise InputError(
                 f"one split of {shown(root)} has class folders and another has none; choose one: "

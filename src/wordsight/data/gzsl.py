@@ -148,7 +148,7 @@ def _rows(path: Path, name: str, values: NDArray[Any], n: int) -> NDArray[np.int
     if flat.min() < 1 or flat.max() > n:
         raise DataError(
             f"{path}: {name} counts from {flat.min():g} to {flat.max():g}, and there are {n} to "
-            "count, from 1; the two files may be of different data sets"
+            "count, from 1; fetch both files of one data set"
         )
     return flat.astype(np.int64) - 1
 

@@ -50,7 +50,7 @@ def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, ND
         with place.open("rb") as file:
             start = file.read(_HDF5_AT + len(_HDF5))
     except OSError as error:
-        raise DataError(f"{place} cannot be read: {error.strerror}") from error
+        raise DataError(f"{place} cannot be read: {error.strerror}; make it readable") from error
     read = _read_73 if start.startswith(_HDF5) or start.endswith(_HDF5) else _read_5
     try:
         return read(place, names)

@@ -112,7 +112,10 @@ def _recognise(
     if isinstance(source, str | os.PathLike) and is_array_file(source) and Path(source).is_file():
         return _unsplit(shown(source), lambda: open_array_file(source, labels, class_names))
     if labels is not None or class_names is not None:
-        raise InputError("labels and class_names go with an array; other images bring their own")
+        raise InputError(
+            "labels and class_names were given, which go with an array; leave them out: these "
+            "images bring their own"
+        )
     if isinstance(source, Dataset):
         return _Kind("the data set", (), lambda _: source)
     if isinstance(source, Source):

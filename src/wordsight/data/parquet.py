@@ -87,7 +87,8 @@ class ParquetSource(Source):
         rows = np.asarray(rows, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise InputError(
-                f"rows {rows.min()} to {rows.max()} are asked for, of {len(self)} rows"
+                f"rows {rows.min()} to {rows.max()} are asked for, of {len(self)} rows; ask for "
+                f"rows from 0 to {len(self) - 1}"
             )
         for row, data in zip(rows.tolist(), self._in_order(rows), strict=True):
             yield (
@@ -198,7 +199,9 @@ class _RowGroup:
             start, done = start + len(images), stop
             if done == len(rows):
                 return
-        raise DataError(f"{self.path} ends after {start} rows of a row group of {self.n_rows}")
+        raise DataError(
+            f"{self.path} ends after {start} rows of a row group of {self.n_rows}; get it again"
+        )
 
 
 def _survey(files: list[Path]) -> tuple[Columns, list[_RowGroup]]:

@@ -39,7 +39,9 @@ def json_value(value: Any, where: str) -> Any:
     for kind in (int, str):
         if isinstance(value, kind):
             return kind(value)
-    raise InputError(f"{where} is a {type(value).__name__}; results hold JSON values only")
+    raise InputError(
+        f"{where} is a {type(value).__name__}; give numbers, texts, lists or dictionaries"
+    )
 
 
 def plain_fields(value: Any) -> Any:

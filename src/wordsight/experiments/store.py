@@ -146,8 +146,8 @@ def _read(place: Path) -> Kept:
             arrays = {Path(name).stem: _map(place / name) for name in manifest["files"]}
             return Kept(arrays, content["value"], float(content["seconds"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{place} is damaged ({error})") from error
-    raise DataError(f"{place} is damaged (its checksum differs)")
+        raise DataError(f"{place} is damaged ({error}); remove it to compute it again") from error
+    raise DataError(f"{place} is damaged (its checksum differs); remove it to compute it again")
 
 
 def _map(place: Path) -> NDArray[Any]:

@@ -122,7 +122,9 @@ def contact_sheet(
         labels = gallery.labels
         captions = ["" if labels is None else str(labels[i]) for i in chosen]
     if len(captions) != len(chosen):
-        raise InputError(f"{len(captions)} captions were given for {len(chosen)} images")
+        raise InputError(
+            f"{len(captions)} captions were given for {len(chosen)} images; give one each"
+        )
     font = ImageFont.load_default(size=max(10, size // 10))
     line = int(font.getbbox("Äg")[3]) + 4 if any(captions) else 0
     columns = min(columns, len(chosen))

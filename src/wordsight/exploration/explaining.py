@@ -193,7 +193,9 @@ def explain(
 def _stored(gallery: Gallery | None, index: int) -> Recognition:
     if gallery is None or not 0 <= index < len(gallery):
         held = "no gallery was given" if gallery is None else f"the gallery holds {len(gallery)}"
-        raise InputError(f"image {index} of a gallery was asked for, and {held}")
+        raise InputError(
+            f"image {index} of a gallery was asked for, and {held}; give another image"
+        )
     return gallery.recognition.rows([index])
 
 

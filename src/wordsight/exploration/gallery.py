@@ -100,7 +100,7 @@ class Gallery:
         if not rows:
             raise DataError(
                 f"none of the {len(chosen)} images can be read; the first is {broken[0].name}: "
-                f"{broken[0].reason}"
+                f"{broken[0].reason}; give images that can"
             )
         seen = np.concatenate(rows)
         return cls(data, chosen[seen], Recognition.together(parts), images.colours[seen], broken)
@@ -174,7 +174,7 @@ class Gallery:
             It could be read once, and cannot any more.
         """
         if not 0 <= i < len(self):
-            raise InputError(f"image {i} was asked for; there are {len(self)}, counted from 0")
+            raise InputError(f"image {i} was asked for; expected 0 to {len(self) - 1}")
         (pixels,) = self.data.select(self.rows[[i]]).images(None, n_threads=1).images
         return pixels if size is None else resized(pixels, size)
 
@@ -201,8 +201,8 @@ class Gallery:
         point = np.asarray(vector)
         if point.shape != self.mapped.shape[1:]:
             raise InputError(
-                f"a vector of shape {point.shape} was given; images are mapped to points of "
-                f"{self.mapped.shape[1]} dimensions"
+                f"a vector of shape {point.shape} was given; expected one of the "
+                f"{self.mapped.shape[1]} dimensions that images are mapped to"
             )
         if k < 1:
             raise InputError(f"k={k} images were asked for; ask for 1 or more")
@@ -227,7 +227,7 @@ class _Watched(SkipBroken):
 
 def _drawn(n: int, limit: int | None, random_state: Any) -> NDArray[np.int64]:
     if limit is not None and limit < 1:
-        raise InputError(f"limit={limit} was given; look at 1 image or more")
+        raise InputError(f"limit={limit} was given; expected 1 image or more")
     if limit is None or limit >= n:
         return np.arange(n)
     drawn: NDArray[np.int64] = check_random_state(random_state).permutation(n)[:limit]

@@ -111,7 +111,8 @@ def place(points: ArrayLike, xy: ArrayLike, new: ArrayLike) -> Flat:
         )
     if asked.ndim != 2 or asked.shape[1:] != table.shape[1:]:
         raise InputError(
-            f"new points of shape {asked.shape} were given beside points of shape {table.shape}"
+            f"new points of shape {asked.shape} were given beside points of shape {table.shape}; "
+            "give rows of the same dimensions"
         )
     rows, similarities = nearest_rows(
         _directions(table), _directions(asked), _NEIGHBOURS, metric="cosine"

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from wordsight.compute import in_order, resolve_device
 from wordsight.exceptions import InputError
@@ -23,6 +22,7 @@ from wordsight.features.network_training import (
 from wordsight.features.residual_network import ResidualNetwork, placed, weights_of
 from wordsight.features.standardised import StandardisedFeatures
 from wordsight.features.training_checkpoint import TrainingCheckpoint
+from wordsight.parameters import checked_random_state
 from wordsight.progress import report
 from wordsight.validation import checked_labels
 
@@ -286,14 +286,16 @@ class ConvFeatures(StandardisedFeatures):
             found.append(rows[part])
             report("reading images", int(part[-1]) + 1, len(rows))
         if images is None:
-            raise InputError("none of the images given to train on can be read")
+            raise InputError(
+                "none of the images given to train on can be read; mend them or give others"
+            )
         return images[:n_done], np.concatenate(found)
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):
-            check_random_state(self.random_state)  # refuses what is out of range
+            checked_random_state(self.random_state)  # refuses what is out of range
             return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
+        return int(checked_random_state(self.random_state).randint(2**31))
 
     def _recipe(self, seed: int) -> TrainingRecipe:
         return TrainingRecipe(
@@ -315,7 +317,8 @@ class ConvFeatures(StandardisedFeatures):
         if not isinstance(self.random_state, int | np.integer):
             raise InputError(
                 f"checkpoint={str(self.checkpoint)!r} was given with random_state="
-                f"{self.random_state!r}; a training that is to be gone on with needs a whole number"
+                f"{self.random_state!r}; a training that is to be gone on with "
+                "needs a whole number: give one"
             )
         digest = hashlib.sha256(images.data)
         digest.update(codes.astype(np.int64).tobytes())

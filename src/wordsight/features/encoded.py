@@ -288,7 +288,8 @@ def _checked(found: Any, n_images: int) -> NDArray[np.float32]:
         features = np.asarray(found, dtype=np.float32)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"the encoder returned {type(found).__name__}, which is no array of numbers ({error})"
+            f"the encoder returned {type(found).__name__}, which is no array of numbers ({error}); "
+            "return a tensor or an array of shape (b, F)"
         ) from error
     if features.ndim != 2 or len(features) != n_images or not features.shape[1]:
         raise InputError(

@@ -4,6 +4,7 @@ Source: Coates & Ng, "The Importance of Encoding Versus Training with Sparse Cod
 Quantization", ICML 2011; the image features of the paper (section 3, reference [6]).
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import blocks, in_order, resolve_device, scratch
@@ -28,10 +29,13 @@ from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
 from wordsight.features.images import as_images, asked_size, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
+from wordsight.parameters import checked_random_state
 from wordsight.progress import report
 from wordsight.rows import READ
 
 __all__ = ["PatchFeatures"]
+
+_log = logging.getLogger(__name__)
 
 BATCH = 64
 """Images a worker encodes at a time."""
@@ -213,6 +217,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         found = blocks_of(X, self._asked_size())
         key = self._dictionary_key(found)
         saved = cache.load_dictionary(key) if key is not None else {}
+        _log.info("the dictionary was %sin the cache", "" if saved else "not ")
         if saved:
             self.image_size_ = (int(saved["image_size_"][0]), int(saved["image_size_"][1]))
             for name in _LEARNED_FIRST:
@@ -279,6 +284,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             for number, (place, block) in enumerate(zip(places, found, strict=True))
             if not cache.has_shard(place, len(block.rows), n_features)
         ]
+        n_kept = len(found) - len(lacking)
+        _log.info("%d of %d blocks of features were in the cache", n_kept, len(found))
         if lacking:
             rows = np.concatenate([found[number].rows for number in lacking])
             some = images[rows] if isinstance(images, np.ndarray) else images.select(rows)
@@ -341,7 +348,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def fit_dictionary(self, images: Any) -> Self:
         """Learn whitening and dictionary alone, the first of the two passes of `fit`."""
         self._check_parameters()
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         images = as_images(images)
         size = self._asked_size()
         drawn = sample_patches(

@@ -7,7 +7,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from wordsight.compute import RidgeFactor, blocks, resolve_device
 from wordsight.exceptions import InputError, WordsightError
@@ -32,6 +31,7 @@ from wordsight.mapping.sums import (
     solution,
     together,
 )
+from wordsight.parameters import checked_random_state, is_auto, is_between, is_count
 from wordsight.progress import report
 from wordsight.rows import READ, StoredRows, by_blocks, draw_held_out
 
@@ -116,7 +116,7 @@ class LinearMap(RegressionMap):
             Itself.
         """
         X, Y = self._checked(X, Y)
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         held_out = np.zeros(len(X), dtype=bool)
         if self.alpha == "auto":
             classes = group_rows(Y, self.n_class_folds, random_state)
@@ -157,23 +157,23 @@ class LinearMap(RegressionMap):
         return by_blocks(lambda x: x @ self.coef_.T + self.intercept_, X)  # S = X θᵀ + b
 
     def _check_parameters(self) -> None:
-        if self.alpha != "auto" and not (
-            isinstance(self.alpha, int | float | np.number) and 0 < float(self.alpha) < np.inf
-        ):
+        if not (is_auto(self.alpha) or is_between(self.alpha, 0, np.inf)):
             raise InputError(f"alpha={self.alpha!r} was given; expected 'auto' or a number above 0")
-        if not 0 < self.held_out_fraction < 1:
+        if not is_between(self.held_out_fraction, 0, 1):
             raise InputError(
                 f"held_out_fraction={self.held_out_fraction!r} was given; expected a share of the "
                 "images between 0 and 1"
             )
-        if self.n_class_folds < 1:
-            raise InputError(f"n_class_folds={self.n_class_folds!r} was given; expected 1 or more")
+        if not is_count(self.n_class_folds):
+            raise InputError(
+                f"n_class_folds={self.n_class_folds!r} was given; expected a whole number from 1"
+            )
 
     def _fit(
         self, X: NDArray[Any] | StoredRows, Y: NDArray[Any], held_out: NDArray[np.bool_]
     ) -> RidgeFactor:
         """Fit on all rows, choosing the ridge term on the held-out ones; return the factor."""
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         classes = group_rows(Y, self.n_class_folds, random_state)
         folds = np.zeros(len(X), dtype=np.int64)
         if classes is not None and self.alpha == "auto":

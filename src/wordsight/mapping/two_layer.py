@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import RidgeFactor, resolve_device
@@ -16,6 +15,7 @@ from wordsight.mapping.base import HeldOutFit, RegressionMap, checked_held_out
 from wordsight.mapping.layers import Layers, LayersProblem, loss_and_gradient
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.warm_start import hidden_start, linear_start
+from wordsight.parameters import checked_random_state
 from wordsight.progress import report
 from wordsight.rows import StoredRows, by_blocks, column_mean, draw_held_out
 
@@ -155,7 +155,7 @@ class TwoLayerMap(RegressionMap):
             Itself.
         """
         X, Y = self._checked(X, Y)
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         if held_out is not None:
             held_out = checked_held_out(held_out, len(X))
         elif linear is not None and self.held_out_fraction > 0:
@@ -185,7 +185,7 @@ class TwoLayerMap(RegressionMap):
         """
         X, Y = self._checked(X, Y)
         held_out = checked_held_out(held_out, len(X))
-        random_state = check_random_state(self.random_state)
+        random_state = checked_random_state(self.random_state)
         factor = self._fit(X, Y, np.flatnonzero(~held_out), random_state, None, None, None)
         mapped = self._map(X)
         return HeldOutFit(mapped[~held_out], mapped[held_out], factor)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.compute import Moments, blocks, merge, partial, resolve_device, without
@@ -22,6 +22,7 @@ from wordsight.mapping.alpha import (
 )
 from wordsight.mapping.base import HeldOutFit, checked_held_out
 from wordsight.mapping.sums import DEFAULT_ALPHA, covariance, factor_of
+from wordsight.parameters import checked_random_state, is_auto, is_between, is_count
 from wordsight.progress import report
 from wordsight.rows import READ, StoredRows, by_blocks, column_mean, draw_held_out
 from wordsight.validation import validated
@@ -128,7 +129,7 @@ class VisualMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             Itself.
         """
         X, W = self._checked(X, Y)
-        draw = check_random_state(self.random_state)
+        draw = checked_random_state(self.random_state)
         classes = group_rows(W, self.n_class_folds, draw)
         held_out = np.zeros(len(X), dtype=bool)
         if self.alpha == "auto":
@@ -156,7 +157,7 @@ class VisualMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         X, W = self._checked(X, Y)
         held_out = checked_held_out(held_out, len(X))
-        classes = group_rows(W, self.n_class_folds, check_random_state(self.random_state))
+        classes = group_rows(W, self.n_class_folds, checked_random_state(self.random_state))
         sums = _Sums(X, W, resolve_device(self.device))
         self._solve(self._choose(sums, held_out, classes), sums.mean_x, X.dtype)
         mapped = self._map(X)
@@ -244,17 +245,17 @@ class VisualMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         X, Y = validated(
             self, X, Y, multi_output=True, y_numeric=True, dtype=[np.float32, np.float64]
         )
-        if self.alpha != "auto" and not (
-            isinstance(self.alpha, int | float | np.number) and 0 < float(self.alpha) < np.inf
-        ):
+        if not (is_auto(self.alpha) or is_between(self.alpha, 0, np.inf)):
             raise InputError(f"alpha={self.alpha!r} was given; expected 'auto' or a number above 0")
-        if not 0 < self.held_out_fraction < 1:
+        if not is_between(self.held_out_fraction, 0, 1):
             raise InputError(
                 f"held_out_fraction={self.held_out_fraction!r} was given; expected a share of the "
                 "images between 0 and 1"
             )
-        if self.n_class_folds < 1:
-            raise InputError(f"n_class_folds={self.n_class_folds!r} was given; expected 1 or more")
+        if not is_count(self.n_class_folds):
+            raise InputError(
+                f"n_class_folds={self.n_class_folds!r} was given; expected a whole number from 1"
+            )
         return X, Y.reshape(len(Y), -1).astype(np.float64)
 
     @property

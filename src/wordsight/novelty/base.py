@@ -268,6 +268,8 @@ class LogisticNovelty(NoveltyDetector):
 def _plain(error: ValueError, S: ArrayLike) -> str:
     """Restate scikit-learn's refusal of points in one sentence."""
     reason = str(error).splitlines()[0]
+    if reason.endswith("features as input."):
+        return f"{reason.rstrip('.')}; give points of the space that it was fitted in"
     if "Expected 2D array" not in reason:
         return reason
     return (
@@ -303,12 +305,14 @@ def _centers_of(classes: NDArray[Any], centers: Centers, dimension: int) -> NDAr
         table = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"centers is not a table of {len(names)} word vectors of {dimension} numbers each"
+            f"centers is not a table of {len(names)} word vectors of {dimension} numbers each; "
+            "give one row of numbers for each class in y"
         ) from error
     if table.shape != (len(names), dimension):
         raise InputError(
             f"centers of shape {table.shape} were given; {len(names)} classes in {dimension} "
-            f"dimensions need {(len(names), dimension)}, rows in the order of the sorted labels"
+            f"dimensions need others: give {(len(names), dimension)}, rows in the order of the "
+            "sorted labels"
         )
     if not np.isfinite(table).all():
         raise InputError("centers hold NaN or infinity; give finite word vectors")

@@ -67,8 +67,8 @@ def threshold_for_rate(scores_held_out: ArrayLike, false_novel_rate: float) -> f
     scores = np.asarray(scores_held_out, dtype=np.float64)
     if scores.ndim != 1 or scores.size == 0:
         raise InputError(
-            f"held-out scores of shape {scores.shape} were given; one score an image, and at "
-            "least one image, is needed to set the threshold"
+            f"held-out scores of shape {scores.shape} were given; give one score an image, "
+            "of at least one image, to set the threshold on"
         )
     if not np.isfinite(scores).all():
         raise InputError(

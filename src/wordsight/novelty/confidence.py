@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from wordsight.exceptions import InputError
 from wordsight.novelty.base import Centers, LogisticNovelty, Sees
+from wordsight.parameters import is_between
 
 __all__ = ["SoftmaxNovelty"]
 
@@ -68,7 +69,7 @@ class SoftmaxNovelty(LogisticNovelty):
     def _check_parameters(self) -> None:
         if self.rule not in _RULES:
             raise InputError(f"rule={self.rule!r} is unknown; choose one of {', '.join(_RULES)}")
-        if not 0.0 < self.temperature < np.inf:
+        if not is_between(self.temperature, 0, np.inf):
             raise InputError(f"temperature={self.temperature!r} was given; give a number above 0")
 
     def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -157,7 +157,8 @@ class ConformalNovelty(NoveltyDetector):
         scores = self.detector_.score_samples(S)
         if self.per_class and y is None:
             raise InputError(
-                "per_class=True needs the class name of each held-out image: calibrate(S, y=labels)"
+                "per_class=True needs the class name of each held-out image: call "
+                "calibrate(S, y=labels)"
             )
         labels = None if y is None else check_labels(y, len(scores))
         groups = [scores]

@@ -10,6 +10,7 @@ from wordsight.exceptions import InputError
 from wordsight.geometry import sq_dist
 from wordsight.novelty.base import Centers, NoveltyDetector, classes_of
 from wordsight.novelty.calibration import check_rate
+from wordsight.parameters import is_count
 
 __all__ = ["GaussianNovelty", "log_density", "mixture_log_density"]
 
@@ -162,7 +163,7 @@ class GaussianNovelty(NoveltyDetector):
         check_rate(self.false_novel_rate)
         if self.rule not in _RULES:
             raise InputError(f"rule={self.rule!r} is unknown; choose 'mixture' or 'per_class'")
-        if self.block_size < 1:
+        if not is_count(self.block_size):
             raise InputError(f"block_size={self.block_size!r} was given; give 1 or more points")
 
     def _class_thresholds(

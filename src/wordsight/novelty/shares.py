@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 from wordsight.exceptions import InputError
 from wordsight.geometry import shares_of
 from wordsight.novelty.base import Centers, LogisticNovelty, classes_of
+from wordsight.parameters import is_between
 
 __all__ = ["ShareNovelty"]
 
@@ -74,7 +75,7 @@ class ShareNovelty(LogisticNovelty):
             raise InputError(
                 f"rule={self.rule!r} is unknown; choose 'largest', 'margin' or 'entropy'"
             )
-        if not 0.0 < self.temperature < np.inf:
+        if not is_between(self.temperature, 0, np.inf):
             raise InputError(f"temperature={self.temperature!r} was given; give a number above 0")
 
     def _score(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,7 +19,10 @@ def check_table(vectors: ArrayLike) -> NDArray[np.floating]:
     copied = np.array(table, order="C", copy=True)
     finite = np.isfinite(copied).all(axis=1)
     if not finite.all():
-        raise InputError(f"word vector {int(np.argmin(finite))} holds a number that is not finite")
+        raise InputError(
+            f"word vector {int(np.argmin(finite))} holds a number that is not finite; mend "
+            "it or leave it out"
+        )
     return copied
 
 
@@ -68,11 +71,15 @@ def check_words(words: Sequence[str], count: int) -> tuple[str, ...]:
 
 def _check_word(word: object) -> None:
     if not isinstance(word, str) or not word:
-        raise InputError(f"words are strings of a letter or more, and {word!r} is none")
+        raise InputError(
+            f"words are strings of a letter or more, and {word!r} is none; leave it out"
+        )
     try:
         word.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InputError(f"the word {word!r} cannot be written as UTF-8") from error
+        raise InputError(
+            f"the word {word!r} cannot be written as UTF-8; leave it out or mend it"
+        ) from error
 
 
 def _numbers(values: ArrayLike, what: str) -> NDArray[np.floating]:
@@ -83,4 +90,6 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[np.floating]:
         with np.errstate(over="ignore"):  # what does not fit is then not finite, and refused
             return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} are not a table of numbers: {error}") from error
+        raise InputError(
+            f"{what} are not a table of numbers ({error}); give rows of one length"
+        ) from error

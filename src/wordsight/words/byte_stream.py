@@ -69,7 +69,9 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise broken_file(path, "its compressed data are damaged") from error
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}; make it readable"
+        ) from error
 
 
 def line_blocks(stream: BinaryIO, path: Path) -> Iterator[tuple[int, list[bytes]]]:

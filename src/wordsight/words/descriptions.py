@@ -75,7 +75,7 @@ def read_descriptions(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise DataError(f"{place} cannot be read: {reason}") from error
+        raise DataError(f"{place} cannot be read: {reason}; save it as a text in UTF-8") from error
     found = _parsed_json(place, text) if ending == ".json" else _parsed_yaml(place, text)
     if not isinstance(found, dict) or not found:
         raise DataError(
@@ -97,7 +97,9 @@ def _parsed_json(place: Path, text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place} is no JSON: {error}") from error
+        raise DataError(
+            f'{place} is no JSON ({error}); mend it, such as: {{"zebra": "a horse with stripes"}}'
+        ) from error
 
 
 def _parsed_yaml(place: Path, text: str) -> Any:
@@ -118,7 +120,10 @@ def _parsed_yaml(place: Path, text: str) -> Any:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{place} is no YAML of class descriptions: {reason}") from error
+        raise DataError(
+            f"{place} is no YAML of class descriptions ({reason}); mend it, such "
+            "as: zebra: a horse with stripes"
+        ) from error
 
 
 def _checked(given: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:

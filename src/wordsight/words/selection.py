@@ -31,7 +31,9 @@ class Selection:
         asked = list(names)
         for name in asked:
             if not isinstance(name, str):
-                raise InputError(f"only= takes words (strings), and {name!r} is none")
+                raise InputError(
+                    f"only= takes words (strings), and {name!r} is none; give a list of words"
+                )
         self._wanted = {
             spelling
             for name in asked

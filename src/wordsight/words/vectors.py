@@ -379,7 +379,10 @@ class WordVectors:
 
     def _row(self, name: str) -> int | None:
         if not isinstance(name, str):
-            raise InputError(f"names are strings, and {name!r} is a {type(name).__name__}")
+            raise InputError(
+                f"names are strings, and {name!r} is a {type(name).__name__}; give a list of "
+                "strings"
+            )
         for spelling in lookup_order(name):
             if (row := self._index.get(spelling)) is not None:
                 return row
