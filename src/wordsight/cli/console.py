@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from wordsight.exceptions import MissingWordError, WordsightError
 from wordsight.progress import listening
@@ -26,6 +26,7 @@ __all__ = [
     "resumable",
     "say",
     "say_broken",
+    "say_table",
     "set_debug",
     "set_quiet",
     "set_resumable",
@@ -147,12 +148,30 @@ def print_table(
     right : int
         How many columns, counted from the last, are numbers and lean right.
     """
+    _draw_table(sys.stdout, title, columns, rows, right)
+
+
+def say_table(
+    title: str | None, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: int = 0
+) -> None:
+    """Print a table on stderr, unless quiet; the parameters are those of `print_table`."""
+    if not _state.quiet:
+        _draw_table(sys.stderr, title, columns, rows, right)
+
+
+def _draw_table(
+    stream: TextIO,
+    title: str | None,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: int,
+) -> None:
     from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-    screen = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    width = None if stream.isatty() else _WIDTH_OF_A_PIPE
+    screen = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for place, column in enumerate(columns):
         leans_right = place >= len(columns) - right

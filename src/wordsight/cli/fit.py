@@ -182,6 +182,13 @@ def fit(
     device: Device = None,
     cache: CachePath = None,
     cache_precision: CachePrecision = "float32",
+    precision: Annotated[
+        Literal["float32", "float16"],
+        typer.Option(
+            help="How the model's large arrays are stored: float16 takes half the room and rounds "
+            "each number by at most 1 part in 2,048."
+        ),
+    ] = "float32",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -235,7 +242,7 @@ def fit(
         console.set_resumable()
     with console.progress():
         model = train(plan, command=console.command_line(), cache=kept)
-    save_model(model, out, about=model.about_, overwrite=overwrite)
+    save_model(model, out, about=model.about_, precision=precision, overwrite=overwrite)
     console.print_line(str(out))
     _say_choice(model.about_.get("tuned"))
     _say_done(out, data, float(model.about_["seconds"]))

@@ -62,7 +62,12 @@ TextModel = Annotated[
         "descriptions into vectors (pip install 'wordsight[text]')."
     ),
 ]
-ModelPath = Annotated[Path, typer.Argument(help="A model directory, made by: wordsight fit.")]
+ModelPath = Annotated[
+    Path,
+    typer.Argument(
+        help="A model directory, made by: wordsight fit; or box:cifar10, the model in the box."
+    ),
+]
 DataPath = Annotated[
     Path,
     typer.Argument(
