@@ -3,10 +3,12 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+CIFAR10 ?= ../shared/data/cifar10
+BOX := src/wordsight/models/cifar10
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow lint bench box clean
 
 help:
 	@echo 'make demo       learn, predict and draw on the synthetic pictures in the package'
@@ -14,6 +16,7 @@ help:
 	@echo 'make test-slow  the slow tests, among them the ones on real images'
 	@echo 'make lint       ruff, mypy, the layers'
 	@echo 'make bench      the benchmarks'
+	@echo 'make box        the model in the package, anew, from the images at $$(CIFAR10)'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +46,10 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+box: $(VENV)/.installed
+	$(BIN)/wordsight fit $(CIFAR10) --atoms 1600 --precision float16 --out $(BOX) --overwrite
+	$(BIN)/wordsight evaluate $(BOX) $(CIFAR10) --update-card
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

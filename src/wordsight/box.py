@@ -11,7 +11,7 @@ from typing import Any
 
 from wordsight.exceptions import InputError
 
-__all__ = ["BOX", "about_box", "box_models", "is_model_directory", "model_directory"]
+__all__ = ["BOX", "PREFIX", "about_box", "box_models", "is_model_directory", "model_directory"]
 
 PREFIX = "box:"
 BOX = "box:cifar10"

@@ -90,8 +90,8 @@ class Inputs:
             for path in source.paths:
                 digest.update(_stamp(path))
         for place in self._data:
-            for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-                digest.update(_stamp(os.fspath(path)))
+            for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+                digest.update(_stamp(os.fspath(file)))
         digest.update(repr([len(dataset) for dataset in self.datasets]).encode())
         return digest.hexdigest()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wordsight.box import PREFIX
 from wordsight.cli import console
 from wordsight.cli.options import (
     CachePath,
@@ -18,6 +19,7 @@ from wordsight.cli.options import (
     Overwrite,
     Quiet,
 )
+from wordsight.exceptions import InputError
 from wordsight.storage import atomic_path, check_writable, refuse_existing
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Score a model on labelled images of seen and unseen classes."""
+    if update_card and str(model).startswith(PREFIX):
+        raise InputError(
+            f"{model} comes with the package, and its card is not written to; name a directory"
+        )
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
         check_writable(out)
