@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 CIFAR10 ?= ../shared/data/cifar10
 BOX := src/wordsight/models/cifar10
+BOX_OPTIONS ?= --features conv --width 32 --epochs 60 --novelty gaussian --temperature auto \
+	--unseen-classifier centred
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
@@ -48,7 +50,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 box: $(VENV)/.installed
-	$(BIN)/wordsight fit $(CIFAR10) --atoms 1600 --precision float16 --out $(BOX) --overwrite
+	$(BIN)/wordsight fit $(CIFAR10) $(BOX_OPTIONS) --precision float16 --out $(BOX) --overwrite
 	$(BIN)/wordsight evaluate $(BOX) $(CIFAR10) --update-card
 
 clean:

@@ -116,6 +116,13 @@ def digest_of_file(path: Path) -> str:
 class PredictionState:
     """The rows of an unfinished run, on disk: made by `open_state`.
 
+    Parameters
+    ----------
+    file : file of bytes
+        Open to be read and written.
+    out : pathlib.Path
+        The output that the rows are of.
+
     Attributes
     ----------
     n_rows : int

@@ -138,6 +138,13 @@ class Sorter:
     Where an image goes is a hard decision: to the folder of its label, whatever the probability;
     one that the detector judges novel and that has no name but a seen class's goes to ``_novel``.
     One that cannot be read is listed in ``_unreadable/list.csv``.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        The folder that is being filled.
+    seen, classes, copy
+        As for `sorting_into`.
     """
 
     def __init__(

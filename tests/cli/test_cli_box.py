@@ -1,6 +1,8 @@
 """The model in the box on the command line: used where none is named, and known by its name."""
 
 import json
+import re
+import shlex
 import socket
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,24 @@ def test_other_commands_know_its_name(photo: Path, tmp_path: Path, run: Runner) 
     assert json.loads(run("info", BOX, "--json").out) == CONFIG
     done = run("evaluate", BOX, tmp_path, "--update-card")
     check_failed(done, 2, "comes with the package")
+
+
+def test_the_commands_and_the_python_of_its_page_run(
+    photo: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    page = (Path(__file__).parents[2] / "docs" / "box-model.md").read_text("utf-8")
+    commands = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
+        for line in block.splitlines()
+    ]
+    assert len(commands) == 3
+    for command in commands:
+        done = run(*shlex.split(command)[1:])
+        assert done.code == 0, done.err
+    assert f"Using {about_box()}.\n" in page
+    (python,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    here: dict[str, Any] = {}
+    exec(python, here)
+    assert here["model"].unseen_.tolist() == ["zebra", "bicycle"]
