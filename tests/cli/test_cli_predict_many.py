@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from cli.runs import Run, Runner, check_failed, command, contents
 from wordsight import prediction
 from wordsight.data.scenes import write_scenes
+from wordsight.prediction_state import state_path
 from wordsight.sorting import MARK
 
 N = 140
@@ -206,30 +208,40 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
     model: Path, tmp_path: Path, ending: str
 ) -> None:
     many = tmp_path / "many.npy"
-    np.save(many, np.random.default_rng(0).integers(0, 256, (6000, 16, 16, 3), dtype=np.uint8))
+    np.save(many, np.random.default_rng(0).integers(0, 256, (20_000, 16, 16, 3), dtype=np.uint8))
     whole, out = tmp_path / f"whole.{ending}", tmp_path / "parts" / f"out.{ending}"
     plain = command("predict", model, many, "--quiet", "--out")
-    start = time.monotonic()
     subprocess.run([*plain, str(whole)], check=True, capture_output=True)
-    took = time.monotonic() - start
-    # while it starts, computes, and writes
-    moments = random.Random(0)
-    killed = 0
-    for _ in range(40):
+    state, moments = state_path(out), random.Random(0)
+
+    def killed_when(ready: Callable[[], bool]) -> bool:
+        """Start it, and kill it a moment after `ready`; tell whether it was not done by then."""
         process = subprocess.Popen([*plain, str(out), "--resume"], stderr=subprocess.PIPE)
-        try:
-            _, said = process.communicate(timeout=took * moments.uniform(0.3, 1.0))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            killed += 1
-            continue
-        assert process.returncode == 0, said
-        break
-    else:
-        pytest.fail("it never came to an end")
-    assert killed > 0
+        while process.poll() is None and not ready():
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0.0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return process.returncode == -signal.SIGKILL
+
+    def size() -> int:
+        return state.stat().st_size if state.exists() else 0
+
+    sizes = [0]
+    assert killed_when(lambda: size() > 0)  # it has hardly begun
+    for _ in range(4):
+        before = size()
+        if not killed_when(partial(lambda least: size() > least, before)):
+            break
+        sizes.append(size())
+    # and while the output is written
+    killed_when(lambda: any(out.parent.glob(f".unfinished-*.{ending}")))
+    assert sizes == sorted(sizes)  # nothing that was safe was lost
+    assert len(sizes) > 2
+    done = subprocess.run([*plain, str(out), "--resume"], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
     assert out.read_bytes() == whole.read_bytes()
+    assert not state.exists()
 
 
 # Sorting

@@ -145,9 +145,11 @@ def run(
             state = opened.enter_context(open_state(out, key, restart=job.overwrite))
             if not state.stands(out):
                 refuse_existing(out, overwrite=job.overwrite)
-            rows = summary.count(_kept(job, state, clock))
+            _complete(job, state, clock)
+            rows = state.rows()
         else:
-            rows = summary.count(chain.from_iterable(clock.timed(job.batches())))
+            rows = chain.from_iterable(clock.timed(job.batches()))
+        rows = summary.count(rows)
         if sort_into is not None:
             seen, classes = map(_texts, (job.model.seen_, job.model.classes_))
             sorter = opened.enter_context(
@@ -167,14 +169,13 @@ def _texts(names: "Iterable[Any]") -> list[str]:
     return [str(name) for name in names]
 
 
-def _kept(job: Job, state: "PredictionState", clock: Clock) -> "Iterator[Prediction]":
-    """Yield the rows that an earlier run left and those that it lacks, when all are safe."""
+def _complete(job: Job, state: "PredictionState", clock: Clock) -> None:
+    """Compute the rows that an earlier run left undone."""
     if state.n_rows:
         console.say(f"Going on after {state.n_rows} rows that are there already.")
     for batch in clock.timed(job.batches(state.n_rows)):
         state.append(batch)
     state.commit()
-    yield from state.rows()
 
 
 def _print_rows(rows: "Iterator[Prediction]", *, json_: bool) -> None:
