@@ -290,6 +290,8 @@ def test_sorting_that_cannot_be(
     inside = photos / "sorted"
     check_failed(run("predict", model, photos, "--sort-into", inside), 2, "lies in")
     check_failed(run("predict", model, photos, "--copy"), 2, "--sort-into")
+    into = ("--sort-into", target, "--out", target / "out.csv")
+    check_failed(run("predict", model, photos, *into), 2, "would lie in")
     assert not target.exists()
     assert MARK not in {Path(name).name for name in contents(tmp_path)}
 

@@ -117,6 +117,7 @@ def predict(
     if sort_into is not None:
         folders = [Path(path) for path in named if Path(path).is_dir()]
         sorting.check_sortable(sort_into, folders, taken.files(), overwrite=overwrite)
+        check_writable(sort_into)
     loaded = persistence.load_model(model_path, words=words, device=device)
     if str(model_path).startswith(PREFIX):
         console.say(f"Using {about_box(str(model_path))}.")
@@ -154,6 +155,10 @@ def _check_together(
         raise InputError("--resume keeps rows beside an output; name one (--out)")
     if copy and sort_into is None:
         raise InputError("--copy says how to sort; name the folder to sort into (--sort-into)")
+    if sort_into is not None and out is not None and sort_into.resolve() in out.resolve().parents:
+        raise InputError(
+            f"{out} would lie in {sort_into}, which is made anew; write the output elsewhere"
+        )
 
 
 def _adapt(
