@@ -3,10 +3,14 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+CIFAR10 ?= ../shared/data/cifar10
+BOX := src/wordsight/models/cifar10
+BOX_OPTIONS ?= --features conv --width 32 --epochs 60 --novelty gaussian --temperature auto \
+	--unseen-classifier centred
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: help install demo test test-slow lint docs bench clean
+.PHONY: help install demo test test-slow lint docs bench box clean
 
 help:
 	@echo 'make install    the package and its command, $(BIN)/wordsight'
@@ -16,6 +20,7 @@ help:
 	@echo 'make lint       ruff, mypy, the layers'
 	@echo 'make docs       the documentation as a site, in site/'
 	@echo 'make bench      the benchmarks'
+	@echo 'make box        the model in the package, anew, from the images at $$(CIFAR10)'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +57,10 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+box: $(VENV)/.installed
+	$(BIN)/wordsight fit $(CIFAR10) $(BOX_OPTIONS) --precision float16 --out $(BOX) --overwrite
+	$(BIN)/wordsight evaluate $(BOX) $(CIFAR10) --update-card
 
 clean:
 	rm -rf $(VENV) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""Check that a wheel holds the package, its vocabulary and its licence, and nothing else."""
+"""Check that a wheel holds the package, its vocabulary, model and licence, and nothing else."""
 
 import sys
 import zipfile
@@ -10,8 +10,11 @@ NEEDED = (
     "wordsight/cli/__init__.py",
     "wordsight/experiments/attributes.json",
     "wordsight/experiments/report.html",
+    "wordsight/models/cifar10/config.json",
+    "wordsight/models/cifar10/model.safetensors",
+    "wordsight/models/cifar10/README.md",
 )
-VOCABULARY_LIMIT = 3_000_000  # bytes
+LIMITS = {"wordsight/words/": 3_000_000, "wordsight/models/": 3_000_000}  # bytes below each
 
 
 def main(path: str) -> None:
@@ -20,10 +23,14 @@ def main(path: str) -> None:
         names = wheel.namelist()
         missing = [name for name in NEEDED if name not in names]
         foreign = [name for name in names if not name.startswith(("wordsight/", "wordsight-"))]
-        vocabulary = wheel.getinfo(NEEDED[1]).file_size if not missing else 0
+        sizes = {
+            place: sum(one.file_size for one in wheel.infolist() if one.filename.startswith(place))
+            for place in LIMITS
+        }
         licence = any(name.endswith("LICENSE") for name in names)
-    if missing or foreign or not licence or vocabulary > VOCABULARY_LIMIT:
-        sys.exit(f"{path}: missing {missing}, foreign {foreign}, vocabulary {vocabulary} bytes")
+    large = {place: size for place, size in sizes.items() if size > LIMITS[place]}
+    if missing or foreign or large or not licence:
+        sys.exit(f"{path}: missing {missing}, foreign {foreign}, too large {large}")
     sys.stdout.write(f"{Path(path).name}: {Path(path).stat().st_size / 1e6:.1f} MB, complete\n")
 
 

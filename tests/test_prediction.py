@@ -1,15 +1,18 @@
 """Predictions row by row: the same as recognising at once, and without a trace on the process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from threadpoolctl import ThreadpoolController
 
 from wordsight import CrossModalClassifier, PatchFeatures, WordVectors, open_dataset
-from wordsight.prediction import predict_all
+from wordsight.prediction import Prediction, Summary, predict_all, predict_batches
+from wordsight.prediction_inputs import open_inputs
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +64,35 @@ def test_threads_are_as_they_were_between_rows_and_after(
     next(rows)
     del rows
     assert _n_threads() == before
+
+
+def test_what_is_left_comes_out_as_if_all_had_been_done_at_once(
+    model: CrossModalClassifier, images: Any, tmp_path: Path
+) -> None:
+    # broken images shift the batches: at both ends, in a row, and alone
+    for row, pixels in enumerate(images):
+        Image.fromarray(pixels).save(tmp_path / f"{row:03}.png")
+    for row in (0, 63, 64, 65, 100, 148, 149):
+        (tmp_path / f"{row:03}.png").write_bytes(b"none")
+    datasets = [open_dataset(images[:70]), *open_inputs([tmp_path]), open_dataset(images[70:])]
+    batches = list(predict_batches(model, datasets))
+    whole = [row for batch in batches for row in batch]
+    assert len(whole) == 300
+    assert [row.error is not None for row in whole].count(True) == 7
+    done = 0
+    for batch in batches[:-1]:
+        done += len(batch)
+        rest = [row for some in predict_batches(model, datasets, start=done) for row in some]
+        assert rest == whole[done:]
+    assert list(predict_batches(model, datasets, start=300)) == []
+
+
+def test_what_is_counted(model: CrossModalClassifier, images: Any) -> None:
+    summary = Summary()
+    rows = list(predict_all(model, [open_dataset(images)]))
+    rows.append(Prediction("broken.png", error="no image"))
+    assert list(summary.count(rows)) == rows
+    assert (summary.n_rows, summary.n_failed) == (151, 1)
+    assert summary.n_novel == sum(bool(row.is_novel) for row in rows)
+    assert sum(summary.labels.values()) == 150
+    assert summary.labels["grey"] == sum(row.label == "grey" for row in rows)

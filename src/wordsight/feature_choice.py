@@ -81,8 +81,16 @@ class FeatureChoice:
                 f"features={self.kind!r} was given; expected patches, conv, {EXPECTED}"
             )
         made = load_encoder(self.kind, device=self.device)
-        size = self.image_size or getattr(made, "image_size", None) or OWN_SIZE
-        return EncodedFeatures(made, image_size=size)
+        return EncodedFeatures(made, image_size=self._size(getattr(made, "image_size", None)))
+
+    def _size(self, own: tuple[int, int] | None = None) -> int | tuple[int, int]:
+        """Return the size that is asked for, else that of the encoder, else 32."""
+        if self.image_size is not None and self.image_size < 1:
+            raise InputError(
+                f"image_size={self.image_size} was given; expected a whole number of pixels, 1 or "
+                "more"
+            )
+        return self.image_size or own or OWN_SIZE
 
     def _patches(self) -> PatchFeatures:
         return PatchFeatures(
@@ -91,7 +99,7 @@ class FeatureChoice:
             encoder=self.encoder,
             n_patches=self.n_patches,
             mirror=self.mirror,
-            image_size=self.image_size or OWN_SIZE,
+            image_size=self._size(),
             device=self.device,
             random_state=self.random_state,
         )
@@ -101,7 +109,7 @@ class FeatureChoice:
             self.width,
             n_blocks=self.n_blocks,
             n_epochs=self.n_epochs,
-            image_size=self.image_size or OWN_SIZE,
+            image_size=self._size(),
             checkpoint=self.checkpoint,
             device=self.device,
             random_state=self.random_state,

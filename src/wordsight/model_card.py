@@ -64,6 +64,11 @@ def _head(config: Mapping[str, Any]) -> str:
         f"Recognises {len(config['seen'])} classes it was shown images of and "
         f"{len(config['unseen'])} it knows by name alone, and says when an image is of none of "
         f"the former. Made by Wordsight {config['wordsight']}."
+        + (
+            " Its large arrays are stored in half precision."
+            if config.get("precision") == "float16"
+            else ""
+        )
     )
 
 

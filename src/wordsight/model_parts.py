@@ -1,7 +1,7 @@
 """What of each part of a model is stored, and how stored values are checked as they are read."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from wordsight.features.encoded import EncodedFeatures
 from wordsight.features.named_encoders import is_encoder_name
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.patches import check_patch_fits
-from wordsight.features.residual_network import ResidualNetwork, count_weights
+from wordsight.features.residual_network import ResidualNetwork, count_weights, kernel_runs
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.mapping.visual import VisualMap
@@ -138,6 +138,11 @@ class StoredPart:
         the attribute of that name with a ``_``.
     given : tuple of str
         Parameters that are not stored: whoever loads the model gives them.
+    halves : tuple of str
+        Arrays that may be stored in half precision.
+    runs : dict of str to callable
+        Of those that are rows of numbers of several kinds: what says of the part which of these
+        may (see `in_runs`).
     """
 
     make: Callable[..., BaseEstimator]
@@ -146,6 +151,8 @@ class StoredPart:
     later: Mapping[str, float] = field(default_factory=dict)
     members: str | None = None
     given: tuple[str, ...] = ()
+    halves: tuple[str, ...] = ()
+    runs: Mapping[str, Callable[[Any], Sequence[tuple[int, bool]]]] = field(default_factory=dict)
 
     def members_of(self, part: Any) -> list[Any]:
         """Return the fitted parts that a part is made of."""
@@ -164,6 +171,10 @@ class StoredPart:
         part.set_params(**{self.members: unfitted if several else unfitted[0]})
 
 
+def _runs_of_weights(part: ConvFeatures) -> list[tuple[int, bool]]:
+    return kernel_runs(ResidualNetwork.empty(part.width, part.n_blocks))
+
+
 _LOGISTIC: dict[str, Callable[[Any], Any]] = {"offset_": finite_number, "scale_": finite_number}
 
 
@@ -179,12 +190,15 @@ PARTS: dict[str, dict[str, StoredPart]] = {
                 "scale_": ("F",),
             },
             {"image_size_": _image_size},
+            halves=("dictionary_",),
         ),
         "ConvFeatures": StoredPart(
             ConvFeatures,
             {"weights_": ("w",), "mean_": ("F",), "scale_": ("F",)},
             {"image_size_": _image_size, "n_trained_": whole_number, "loss_": finite_number},
             given=("checkpoint",),
+            halves=("weights_",),
+            runs={"weights_": _runs_of_weights},
         ),
         "EncodedFeatures": StoredPart(
             EncodedFeatures,
@@ -202,6 +216,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
             LinearMap,
             {"coef_": ("m", "F"), "intercept_": ("m",)},
             {"alpha_": finite_number, "flat_": _flag},
+            halves=("coef_",),
         ),
         "VisualMap": StoredPart(
             VisualMap,
@@ -212,6 +227,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
                 "word_mean_": ("d",),
             },
             {"alpha_": finite_number},
+            halves=("coef_",),
         ),
         "TwoLayerMap": StoredPart(
             TwoLayerMap,
@@ -227,6 +243,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
                 "best_iter_": whole_number,
                 "loss_": finite_number,
             },
+            halves=("coef_hidden_", "coef_"),
         ),
     },
     "novelty": {
@@ -290,6 +307,7 @@ PARTS: dict[str, dict[str, StoredPart]] = {
             {"coef_": ("C", "F"), "intercept_": ("C",)},
             {"n_iter_": whole_number, "loss_": finite_number, "temperature_": finite_number},
             later={"temperature_": 1.0},
+            halves=("coef_",),
         ),
         "ShareClassifier": StoredPart(
             ShareClassifier, {"centers_": ("C", "m")}, {"temperature_": finite_number}

@@ -2,7 +2,8 @@
 
 Nothing in a model directory is ever executed: the configuration names parts that this package
 knows, numbers are checked as they are read, and there is no pickle. A model that was saved and
-loaded predicts bit for bit the same.
+loaded predicts bit for bit the same; one saved in half precision is off by a little, and by no more
+when it is saved again.
 """
 
 import json
@@ -17,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from wordsight import __version__
+from wordsight.box import model_directory
 from wordsight.classifiers.class_words import ClassWords
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.shares import ShareClassifier
@@ -24,6 +26,7 @@ from wordsight.compute import resolve_device
 from wordsight.exceptions import DataError, InputError, WordsightError
 from wordsight.features.encoded import EncodedFeatures
 from wordsight.features.named_encoders import load_encoder
+from wordsight.half_precision import Precision, half_or_whole, in_runs, single
 from wordsight.model_card import CARD_PICTURES, check_pictures, model_card
 from wordsight.model_parts import (
     PARTS,
@@ -47,6 +50,7 @@ FORMAT_VERSION = 1
 FILES = {"config.json", "model.safetensors", "README.md"}
 PICTURES = "pictures"
 """The folder of the card's pictures, which loading never looks at."""
+PRECISIONS = ("float32", "float16")
 KEPT_WORDS = 20_000
 """Words of a large table that are kept for naming classes later; the most frequent come first."""
 
@@ -60,6 +64,7 @@ def save_model(
     *,
     about: Mapping[str, Any] | None = None,
     pictures: Mapping[str, bytes] | None = None,
+    precision: Precision | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a fitted model to a directory, which appears whole or not at all.
@@ -77,6 +82,11 @@ def save_model(
     pictures : mapping of str to bytes, optional
         PNG files for the card, by their kind: some of ``curve``, ``confusion``, ``map``,
         ``reliability``.
+    precision : {"float32", "float16"} or None, default None
+        With "float16" the large arrays of features, map, softmax and vocabulary take half the room,
+        each number rounded by at most 1 part in 2,048; an array with numbers that half precision
+        cannot hold stays as it is. Gate, scales and the words of classes are never rounded. None
+        keeps what the model was loaded from, and else "float32".
     overwrite : bool, default False
         Replace a model directory that exists, with its pictures; one that holds anything else is
         refused.
@@ -90,16 +100,21 @@ def save_model(
     ------
     InputError
         The directory exists, or is to be replaced and holds other files than a model's; the model
-        is not fitted, or a part cannot be saved.
+        is not fitted, a part cannot be saved, or there is no such precision.
     WordsightError
         The disk is full, the folder is read-only, and the like.
     """
     if not hasattr(model, "seen_classifier_"):
         raise InputError("the model is not fitted; call fit before save_model")
+    precision = precision or getattr(model, "precision_", "float32")
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"precision={precision!r} was given; expected one of: {', '.join(PRECISIONS)}"
+        )
     check_replaceable(Path(path), overwrite=overwrite)
     drawn = dict(pictures or {})
     check_pictures(drawn)
-    config, tensors = _pack(model, dict(about or {}))
+    config, tensors = _pack(model, dict(about or {}), precision)
     text, card = _texts(config, list(drawn))
     with atomic_directory(path, overwrite=overwrite) as directory:
         try:
@@ -149,12 +164,12 @@ def load_model(
     device: str | None = None,
     encoder: Any = None,
 ) -> CrossModalClassifier:
-    """Read a model from a directory.
+    """Read a model from a directory, or the one in the box.
 
     Parameters
     ----------
     path : path-like
-        Made by `save_model`.
+        Made by `save_model`; or ``"box:cifar10"``, the small model that comes with the package.
     words : WordVectors, mapping, path or None, default None
         Where to look up classes added later; by default what the model keeps of its own.
     device : str or None, default None
@@ -197,7 +212,7 @@ def check_model(path: str | os.PathLike[str]) -> CrossModalClassifier:
     Parameters
     ----------
     path : path-like
-        Made by `save_model`.
+        As for `load_model`.
 
     Returns
     -------
@@ -208,11 +223,11 @@ def check_model(path: str | os.PathLike[str]) -> CrossModalClassifier:
     InputError, DataError
         As for `load_model`.
     """
-    directory = Path(path)
+    directory = model_directory(path)
     config = _read_config(directory)
-    tensors = _read_tensors(directory)
+    tensors = _read_tensors(directory, halves=config.get("precision") == "float16")
     try:
-        model = _unpack(config, tensors, directory)
+        model = _unpack(config, single(tensors), directory)
         _try_out(model)
     except _UNFIT as error:
         if isinstance(error, DataError):
@@ -261,8 +276,9 @@ def _texts(config: dict[str, Any], pictures: list[str]) -> tuple[bytes, bytes]:
 
 
 def _pack(
-    model: CrossModalClassifier, about: dict[str, Any]
+    model: CrossModalClassifier, about: dict[str, Any], precision: Precision
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    halve = precision == "float16"
     tensors: dict[str, NDArray[Any]] = {}
     parts: dict[str, Any] = {}
     for role, kinds in PARTS.items():
@@ -271,6 +287,8 @@ def _pack(
             parts[role] = None
             continue
         parts[role] = _pack_part(role, role, part, kinds, tensors)
+        if halve:
+            _halve(role, part, kinds[parts[role]["kind"]], tensors)
     if model.novelty_.compares_words:
         tensors["calibration.points"] = np.ascontiguousarray(model.calibration_points_)
         codes = np.searchsorted(model.seen_, model.calibration_labels_)
@@ -283,11 +301,14 @@ def _pack(
     tensors["words.seen"] = np.ascontiguousarray(model._class_words.seen_vectors)
     tensors["words.unseen"] = np.ascontiguousarray(model._class_words.unseen_vectors)
     words = _pack_words(model.words_, tensors)
+    if halve and "words.table" in tensors:
+        tensors["words.table"] = half_or_whole(tensors["words.table"])
     own = ("gate", "false_novel_rate", "calibration_fraction", "on_missing", "random_state")
     config = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "wordsight": __version__,
+        "precision": precision,
         "seen": model.seen_.tolist(),
         "unseen": model.unseen_.tolist(),
         "n_features": int(model.n_features_in_),
@@ -341,6 +362,16 @@ def _pack_part(
     return entry
 
 
+def _halve(role: str, part: Any, stored: StoredPart, tensors: dict[str, NDArray[Any]]) -> None:
+    """Put the large arrays of a part in half precision, as far as they may be."""
+    for name in stored.halves:
+        place = f"{role}.{name}"
+        if name in stored.runs:
+            tensors.update(in_runs(place, tensors.pop(place), stored.runs[name](part)))
+        else:
+            tensors[place] = half_or_whole(tensors[place])
+
+
 def _pack_words(words: WordVectors, tensors: dict[str, NDArray[Any]]) -> dict[str, Any]:
     if words is WordVectors.default():
         return {"kept": "default", "source": words.source, "n_words": len(words)}
@@ -381,7 +412,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
     return config
 
 
-def _read_tensors(directory: Path) -> dict[str, NDArray[Any]]:
+def _read_tensors(directory: Path, *, halves: bool) -> dict[str, NDArray[Any]]:
     try:
         tensors = load_file(directory / "model.safetensors")
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -390,7 +421,11 @@ def _read_tensors(directory: Path) -> dict[str, NDArray[Any]]:
             "model again"
         ) from error
     for name, values in tensors.items():
-        expected = (np.uint8,) if name == "words.names" else (np.float32, np.float64)
+        expected: tuple[type[np.generic], ...] = (np.float32, np.float64)
+        if name == "words.names":
+            expected = (np.uint8,)
+        elif halves:
+            expected = (*expected, np.float16)
         if values.dtype not in expected:
             raise DataError(
                 f"{directory}/model.safetensors holds {name} as {values.dtype}, which no model "
@@ -462,7 +497,16 @@ def _unpack(
         if model.keep_seen_ is not None:
             model.calibration_right_ = take("calibration.right", ("h",)).astype(bool)
     model.about_ = dict(config["about"])
+    model.precision_ = _precision_of(config)
     return model
+
+
+def _precision_of(config: dict[str, Any]) -> str:
+    """Return what the arrays are stored as; models from before there was a choice do not say."""
+    precision = config.get("precision", "float32")
+    if precision not in PRECISIONS:
+        raise ValueError(f"{precision!r} stands where a precision is expected")
+    return str(precision)
 
 
 def _kept(

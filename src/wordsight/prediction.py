@@ -3,13 +3,11 @@
 An image that cannot be read has a row, too, with the reason. Memory holds a few images at a time.
 """
 
-import os
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -19,16 +17,12 @@ from threadpoolctl import ThreadpoolController
 
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.recognition import Recognition
-from wordsight.data.arrays import is_array_file
 from wordsight.data.dataset import Dataset
-from wordsight.data.files import find_images, shown
-from wordsight.data.folder import FilesSource
-from wordsight.data.open import open_dataset
 from wordsight.data.skipping import SkipBroken
-from wordsight.data.source import Item, Source
-from wordsight.exceptions import BrokenImageError, DataError, InputError
+from wordsight.data.source import BrokenImage
+from wordsight.exceptions import InputError
 
-__all__ = ["Prediction", "open_inputs", "predict_all"]
+__all__ = ["Prediction", "Summary", "predict_all", "predict_batches"]
 
 _T = TypeVar("_T")
 
@@ -64,36 +58,37 @@ class Prediction:
     error: str | None = None
 
 
-def open_inputs(inputs: Sequence[str | os.PathLike[str]]) -> list[Dataset]:
-    """Open images, folders of images and whatever else `open_dataset` opens, in this order.
+@dataclass
+class Summary:
+    """Counts of rows as they pass.
 
-    Parameters
+    Attributes
     ----------
-    inputs : sequence of path-like
-        A folder stands for all images in and below it; class folders mean nothing here.
-
-    Returns
-    -------
-    list of Dataset
-        A path that is not there, a folder without images and a data file that cannot be opened
-        are one broken image each, so that no input is lost silently.
-
-    Raises
-    ------
-    InputError
-        No input holds anything that could be an image.
+    n_rows : int
+        All rows.
+    n_failed : int
+        Those of images that cannot be read.
+    n_novel : int
+        Those judged to be of no seen class.
+    labels : Counter of str
+        Images of each predicted class.
     """
-    if not inputs:
-        raise InputError("no images were named; give files or folders")
-    lacking = [reason for path in inputs if (reason := _lacks_images(Path(path))) is not None]
-    if len(lacking) == len(inputs):
-        more = f" (and {len(lacking) - 1} more inputs without images)" if lacking[1:] else ""
-        raise InputError(f"{lacking[0]}{more}; name image files or folders of them")
-    return [
-        dataset
-        for is_data, group in groupby(map(Path, inputs), key=_is_data)
-        for dataset in (map(_open_data, group) if is_data else [Dataset(FilesSource(list(group)))])
-    ]
+
+    n_rows: int = 0
+    n_failed: int = 0
+    n_novel: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def count(self, rows: Iterable[Prediction]) -> Iterator[Prediction]:
+        """Count rows on their way to somewhere else."""
+        for row in rows:
+            self.n_rows += 1
+            self.n_novel += bool(row.is_novel)
+            if row.label is None:
+                self.n_failed += 1
+            else:
+                self.labels[row.label] += 1
+            yield row
 
 
 def predict_all(
@@ -126,29 +121,77 @@ def predict_all(
     InputError
         A class of `among` is not one of the model's.
     """
+    for batch in predict_batches(model, datasets, among=among, n_nearest=n_nearest):
+        yield from batch
+
+
+def predict_batches(
+    model: CrossModalClassifier,
+    datasets: Sequence[Dataset],
+    *,
+    among: Sequence[str] | None = None,
+    n_nearest: int = 5,
+    start: int = 0,
+) -> Iterator[list[Prediction]]:
+    """Yield the predictions of `predict_all` as they are computed, some images at a time.
+
+    Parameters
+    ----------
+    model, datasets, among, n_nearest
+        As for `predict_all`.
+    start : int, default 0
+        How many rows there are already. Where they are whole batches, the others come out bit for
+        bit as if all had been computed at once.
+
+    Yields
+    ------
+    list of Prediction
+        A batch: what is broken before an image that can be read belongs to its batch.
+
+    Raises
+    ------
+    InputError
+        As for `predict_all`.
+    """
     if n_nearest < 0:
         raise InputError(f"n_nearest={n_nearest} words were asked for; ask for 0 or more")
     if among is not None:
         _check_among(model, among)
     for dataset in datasets:
-        yield from _predict_one(model, dataset, among, n_nearest)
+        if start < len(dataset):
+            yield from _predict_one(model, dataset, among, n_nearest, start)
+        start = max(0, start - len(dataset))
 
 
 def _predict_one(
-    model: CrossModalClassifier, dataset: Dataset, among: Sequence[str] | None, n_nearest: int
-) -> Iterator[Prediction]:
-    images = SkipBroken(dataset)
-    at = 0  # the first image that has no row yet
+    model: CrossModalClassifier,
+    dataset: Dataset,
+    among: Sequence[str] | None,
+    n_nearest: int,
+    start: int,
+) -> Iterator[list[Prediction]]:
+    images = SkipBroken(dataset, start)
+    at = start  # the first image that has no row yet
     recognised = (
         (rows.tolist(), list(_predictions(model, found, among, n_nearest)))
         for rows, found in model.stream(images)
     )
+    n_broken = 0  # those of `images.broken` that have a row
     for rows, made in _on_one_thread(recognised):
+        batch: list[Prediction] = []
         for row, (label, probability, novel, proba, near) in zip(rows, made, strict=True):
-            yield from _broken(images, at, row)
-            yield Prediction(dataset.name(row), label, probability, novel, proba, near)
+            if at < row:
+                batch += map(_unread, images.broken[n_broken : n_broken + row - at])
+                n_broken += row - at
+            batch.append(Prediction(dataset.name(row), label, probability, novel, proba, near))
             at = row + 1
-    yield from _broken(images, at, len(dataset))
+        yield batch
+    if at < len(dataset):
+        yield list(map(_unread, images.broken[n_broken:]))
+
+
+def _unread(one: BrokenImage) -> Prediction:
+    return Prediction(one.name, error=one.reason)
 
 
 def _on_one_thread(work: Generator[_T]) -> Iterator[_T]:
@@ -177,13 +220,6 @@ def _on_one_thread(work: Generator[_T]) -> Iterator[_T]:
 def _libraries() -> ThreadpoolController:
     """Find the libraries that have threads, which takes some milliseconds."""
     return ThreadpoolController()
-
-
-def _broken(images: SkipBroken, start: int, stop: int) -> Iterator[Prediction]:
-    """Yield the rows of the images from `start` up to `stop`, none of which can be read."""
-    for one in images.broken:
-        if start <= one.row < stop:
-            yield Prediction(one.name, error=one.reason)
 
 
 def _predictions(
@@ -217,51 +253,3 @@ def _check_among(model: CrossModalClassifier, among: Sequence[str]) -> None:
             f"{', '.join(unknown) or 'no class'} was asked for; expected some of the model's "
             f"classes: {', '.join(known)}"
         )
-
-
-def _lacks_images(path: Path) -> str | None:
-    """Say why an input holds nothing that could be an image, or return None."""
-    if not path.exists():
-        return f"there is no file or folder {shown(path)}"
-    if path.is_dir() and not _is_data(path) and not find_images(path, first_only=True)[0]:
-        return f"the folder {shown(path)} holds no images"
-    return None
-
-
-def _is_data(path: Path) -> bool:
-    """Tell whether a path is a data set in files of its own kind, not image files."""
-    # imported here because pyarrow takes long to start
-    from wordsight.data import cifar, parquet  # noqa: PLC0415
-
-    if not path.exists():
-        return False
-    return (
-        (path.is_file() and is_array_file(path)) or parquet.is_parquet(path) or cifar.is_cifar(path)
-    )
-
-
-def _open_data(path: Path) -> Dataset:
-    try:
-        return open_dataset(path)
-    except (InputError, DataError) as error:
-        return Dataset(_Unopened(shown(path), str(error)))
-
-
-class _Unopened(Source):
-    """A data file that cannot be opened, as one image that cannot be read."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        self.labels = None
-        self.class_names = ()
-        self._name = name
-        self._reason = reason
-
-    def __len__(self) -> int:
-        return 1
-
-    def name(self, row: int) -> str:
-        return self._name
-
-    def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
-        for _row in rows:
-            yield BrokenImageError(self._name, self._reason)

@@ -38,7 +38,12 @@ def check_ending(path: Path) -> str:
     return ending
 
 
-def write_predictions(predictions: Iterable[Prediction], path: Path) -> tuple[int, int]:
+def write_predictions(
+    predictions: Iterable[Prediction],
+    path: Path,
+    *,
+    on_written: Callable[[Path], object] | None = None,
+) -> None:
     """Write predictions as they come to a file that appears whole or not at all.
 
     Parameters
@@ -47,11 +52,8 @@ def write_predictions(predictions: Iterable[Prediction], path: Path) -> tuple[in
     path : pathlib.Path
         Ends in ``.csv``, ``.parquet``, ``.jsonl`` or ``.ndjson``; one that is there is replaced.
         In CSV the nearest words are separated by spaces, and what is not there is empty.
-
-    Returns
-    -------
-    n_rows, n_failed : int
-        All rows, and those of images that cannot be read.
+    on_written : callable, optional
+        Called with the whole file before it takes its place under `path`.
 
     Raises
     ------
@@ -61,13 +63,12 @@ def write_predictions(predictions: Iterable[Prediction], path: Path) -> tuple[in
         The file cannot be written.
     """
     opened = ENDINGS[check_ending(path)]
-    n_rows = n_failed = 0
-    with atomic_path(path) as temporary, opened(temporary) as write:
-        for prediction in predictions:
-            write(prediction)
-            n_rows += 1
-            n_failed += prediction.error is not None
-    return n_rows, n_failed
+    with atomic_path(path) as temporary:
+        with opened(temporary) as write:
+            for prediction in predictions:
+                write(prediction)
+        if on_written is not None:
+            on_written(temporary)
 
 
 def as_dict(prediction: Prediction) -> dict[str, Any]:

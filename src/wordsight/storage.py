@@ -146,6 +146,8 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
         yield temporary
         # the files too: safetensors writes ones that only their owner can read
         for written in (temporary, *temporary.rglob("*")):
+            if written.is_symlink():  # what it leads to is not ours
+                continue
             _give_ordinary_permissions(written)
         _swap(temporary, target)
     except OSError as error:

@@ -264,8 +264,10 @@ def test_model_directories_that_are_damaged_or_foreign(
 
 def test_no_model_at_all(scenes: Path, tmp_path: Path, run: Runner) -> None:
     for path in (tmp_path / "none", scenes):
-        done = run("predict", path, scenes)
+        done = run("predict", "--model", path, scenes)
         check_failed(done, 2 if path != scenes else 1, str(path), "wordsight fit")
+    # without --model, what is there and is no model is taken for images: see test_cli_predict
+    check_failed(run("predict", tmp_path / "none", scenes), 2, "none", "wordsight fit")
 
 
 def test_an_output_in_a_file_is_refused_before_the_work(

@@ -382,3 +382,21 @@ def test_a_cache_serves_fit_and_evaluate(
     assert kept["overall_accuracy"] == pytest.approx(plain["overall_accuracy"], abs=0.02)
     left = {place: place.stat().st_mtime_ns for place in (tmp_path / "cache").rglob("*.npy")}
     assert {place: left[place] for place in shards} == shards
+
+
+def test_a_model_in_half_precision_stays_so(
+    scenes: Path, model: Path, tmp_path: Path, run: Runner
+) -> None:
+    out = tmp_path / "half"
+    unseen = ",".join(UNSEEN)
+    done = run("fit", scenes, "--unseen", unseen, "--out", out, *SMALL, "--precision", "float16")
+    assert done.code == 0, done.err
+
+    def size(place: Path) -> int:
+        return (place / "model.safetensors").stat().st_size
+
+    small = size(out)
+    assert small < size(model)
+    assert run("evaluate", out, scenes, "--update-card").code == 0
+    assert size(out) == small
+    assert json.loads(run("info", out, "--json").out)["precision"] == "float16"

@@ -120,7 +120,7 @@ def test_the_app_runs_under_typers_own_runner() -> None:
         ("fit", "data", "--out", "x", "--nonsense"),
         ("fit", "data", "--out", "x", "--gate", "open"),
         ("fit", "data", "--out", "x", "--atoms", "many"),
-        ("predict", "model"),
+        ("predict",),
         ("words", "near", "cat", "-n", "0"),
         ("data", "fetch", "mnist"),
     ],

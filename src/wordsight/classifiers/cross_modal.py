@@ -155,6 +155,8 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         Mean squared distance, a coordinate, of held-out images from their word vectors.
     about_ : dict
         What a saved model says of its training; empty after `fit`.
+    precision_ : str
+        What the large arrays of a saved model are stored as; "float32" after `fit`.
 
     Examples
     --------
@@ -248,6 +250,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         features = self._learn_features(X, labels, cache, held_out)
         self._learn_recognition(features, labels, codes, held_out, goal)
         self.about_: dict[str, Any] = {}
+        self.precision_ = "float32"
         return self
 
     def _draw_held_out(self, codes: NDArray[np.int64]) -> NDArray[np.bool_]:

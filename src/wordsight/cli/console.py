@@ -32,6 +32,7 @@ __all__ = [
     "say",
     "say_always",
     "say_broken",
+    "say_table",
     "set_debug",
     "set_json",
     "set_quiet",
@@ -244,20 +245,38 @@ def print_table(
     right : int
         How many columns, counted from the last, are numbers and lean right.
     """
+    _draw_table(sys.stdout, title, columns, rows, right)
+
+
+def say_table(
+    title: str | None, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: int = 0
+) -> None:
+    """Print a table on stderr, unless quiet; the parameters are those of `print_table`."""
+    if not _state.quiet:
+        _draw_table(sys.stderr, title, columns, rows, right)
+
+
+def _draw_table(
+    stream: TextIO,
+    title: str | None,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: int,
+) -> None:
     from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    width = None if stream.isatty() else _WIDTH_OF_A_PIPE
     screen = Console(
-        file=sys.stdout,
+        file=stream,
         width=width,
         markup=False,
         highlight=False,
         emoji=False,
         # rich itself leaves bold type where there is to be no colour
-        color_system="standard" if coloured(sys.stdout) else None,
-        force_terminal=coloured(sys.stdout),
+        color_system="standard" if coloured(stream) else None,
+        force_terminal=coloured(stream),
     )
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for place, column in enumerate(columns):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wordsight.box import PREFIX
 from wordsight.cli import console
 from wordsight.cli.images import named_split, say_skipped
 from wordsight.cli.options import (
@@ -19,6 +20,7 @@ from wordsight.cli.options import (
     OnBroken,
     Overwrite,
 )
+from wordsight.exceptions import InputError
 from wordsight.storage import atomic_path, check_writable, refuse_existing
 
 if TYPE_CHECKING:
@@ -63,6 +65,10 @@ def evaluate(
     wordsight evaluate model/ photos/
     wordsight evaluate model/ photos/ --json --out scores.json
     """
+    if update_card and str(model).startswith(PREFIX):
+        raise InputError(
+            f"{model} comes with the package, and its card is not written to; name a directory"
+        )
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
         check_writable(out)

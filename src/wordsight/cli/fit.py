@@ -300,6 +300,13 @@ def fit(
     device: Device = None,
     cache: CachePath = None,
     cache_precision: CachePrecision = "float32",
+    precision: Annotated[
+        Literal["float32", "float16"],
+        typer.Option(
+            help="How the model's large arrays are stored: float16 takes half the room and rounds "
+            "each number by at most 1 part in 2,048."
+        ),
+    ] = "float32",
     overwrite: Overwrite = False,
     json_: Json = False,
 ) -> None:
@@ -365,7 +372,7 @@ def fit(
     with console.progress():
         model = train(plan, command=console.command_line(), cache=kept)
     console.log(f"saving the model in {out}")
-    save_model(model, out, about=model.about_, overwrite=overwrite)
+    save_model(model, out, about=model.about_, precision=precision, overwrite=overwrite)
     if json_:
         console.print_json(_made(out, plan, model.about_))
     else:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from wordsight.box import model_directory
 from wordsight.cli import console
 from wordsight.cli.options import Json, ModelPath
 
@@ -19,7 +20,8 @@ def info(model: ModelPath, json_: Json = False) -> None:
     from wordsight.persistence import check_model  # noqa: PLC0415 - imports torch
 
     check_model(model)  # refuses one that is damaged
-    config: dict[str, Any] = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    place = model_directory(model) / "config.json"
+    config: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     if json_:
         console.print_json(config)
         return
@@ -41,6 +43,7 @@ def _facts(config: dict[str, Any]) -> list[tuple[str, str]]:
         ("map", _part(parts["mapping"])),
         ("novelty", _part(parts["novelty"])),
         ("unseen classes", _unseen_classifier(config.get("unseen_classifier"))),
+        ("stored in", config.get("precision", "float32")),
         ("gate", str(config["params"]["gate"])),
         ("false novel rate", f"{config['params']['false_novel_rate']:g}"),
         ("word vectors", f"{config['words']['source']}, {config['words']['n_words']} kept"),

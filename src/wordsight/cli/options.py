@@ -116,7 +116,12 @@ TextModel = Annotated[
         rich_help_panel=CLASSES,
     ),
 ]
-ModelPath = Annotated[Path, typer.Argument(help="A model directory, made by: wordsight fit.")]
+ModelPath = Annotated[
+    Path,
+    typer.Argument(
+        help="A model directory, made by: wordsight fit; or box:cifar10, the model in the box."
+    ),
+]
 DataPath = Annotated[
     Path,
     typer.Argument(

@@ -1,45 +1,70 @@
 """``wordsight predict``: say what is in images."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wordsight.cli import console
+from wordsight.box import PREFIX, about_box
+from wordsight.cli import console, predict_rows
 from wordsight.cli.completion import model_classes
-from wordsight.cli.options import (
-    Device,
-    JsonLines,
-    ModelPath,
-    Overwrite,
-    TextModel,
-    described,
-)
+from wordsight.cli.options import Device, JsonLines, Overwrite, TextModel, described
 from wordsight.cli.options import names as listed
-from wordsight.exceptions import InputError, WordsightError
+from wordsight.cli.predict_inputs import model_and_inputs, with_list
+from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
 
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
-    from wordsight.prediction import Prediction
 
 __all__ = ["predict"]
 
 
 def predict(
-    model: ModelPath,
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            help="Images, folders of images (all in and below them), parquet files, CIFAR "
-            "archives, .npy and .npz files."
+            metavar="[MODEL] INPUTS...",
+            help="A model directory, unless the model in the box is to be used; then images, "
+            "folders of images (all in and below them), quoted patterns ('photos/**/*.jpg'), "
+            "parquet files, CIFAR archives, .npy and .npz files; - reads a list of files.",
         ),
     ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            help="The model directory; everything else is then an input. box:cifar10 is the one "
+            "in the box.",
+            show_default="the first of the inputs where it is one, else box:cifar10",
+        ),
+    ] = None,
+    null: Annotated[
+        bool,
+        typer.Option("--null", "-0", help="Paths in the list of files end in NUL, not in a line."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Write to this file: .csv, .parquet, .jsonl or .ndjson, by its ending."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep finished rows beside the output until it is whole, and go on with those "
+            "that an interrupted run left. Needs --out.",
+        ),
+    ] = False,
+    sort_into: Annotated[
+        Path | None,
+        typer.Option(
+            help="Make this folder, with links to the images in a folder for each class, and in "
+            "_novel."
+        ),
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="With --sort-into: copy the images, do not link to them.")
+    ] = False,
     also: Annotated[
         list[str] | None,
         typer.Option(help="More classes to recognise by name alone, separated by commas."),
@@ -87,42 +112,60 @@ def predict(
     wordsight predict model/ new_photos/ --out predictions.csv
     wordsight predict model/ photo.jpg --also "polar bear,bicycle"
     """
+    _check_together(out, json_=json_, resume=resume, sort_into=sort_into, copy=copy)
     if out is not None:
-        if json_:
-            raise InputError(
-                "--json (which prints) and --out (which writes) were given; give one of them"
-            )
-        refuse_existing(out, overwrite=overwrite)
-        check_writable(out)
+        _check_output(out, resume=resume, overwrite=overwrite)
+    model_path, named = model_and_inputs(inputs, model)
+    named = with_list(named, null=null)
 
-    from wordsight import persistence, prediction, prediction_files  # noqa: PLC0415 - torch
+    from wordsight import persistence, prediction_inputs, sorting  # noqa: PLC0415 - torch
 
-    if out is not None:
-        prediction_files.check_ending(out)
-    loaded = persistence.load_model(model, words=words, device=device)
+    taken = prediction_inputs.Inputs(named)
+    if sort_into is not None:
+        folders = [Path(path) for path in named if Path(path).is_dir()]
+        sorting.check_sortable(sort_into, folders, taken.files(), overwrite=overwrite)
+        check_writable(sort_into)
+    loaded = persistence.load_model(model_path, words=words, device=device)
+    if str(model_path).startswith(PREFIX):
+        console.say(f"Using {about_box(str(model_path))}.")
     _adapt(loaded, listed(also), gate)
     if also_described is not None:
         loaded.add_classes(described(also_described, text_model, "--also-described"))
     chosen = listed(among) if among else None
-    datasets = prediction.open_inputs(inputs)
-    with console.progress():
-        rows = prediction.predict_all(loaded, datasets, among=chosen, n_nearest=nearest)
-        if out is not None:
-            n_rows, n_failed = prediction_files.write_predictions(rows, out)
-        elif json_:
-            n_rows, n_failed = _print_lines(rows)
-        else:
-            n_rows, n_failed = _print_table(rows)
-    where = f"; the reasons are in {out}" if out else ""
-    if n_failed == n_rows:
-        raise WordsightError(
-            f"none of the {n_rows} images could be read{where}; mend them, or name others"
+    job = predict_rows.Job(model_path, loaded, taken, chosen, nearest, device, overwrite)
+    summary, clock = predict_rows.run(
+        job, out, json_=json_, resume=resume, sort_into=sort_into, copy=copy
+    )
+    predict_rows.conclude(summary, clock, out, sort_into)
+
+
+def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse an output that cannot be, before the work; torch is imported only if all is well."""
+    if not resume:
+        refuse_existing(out, overwrite=overwrite)
+    check_writable(out)
+
+    from wordsight.prediction_files import check_ending  # noqa: PLC0415 - torch
+    from wordsight.prediction_state import state_path  # noqa: PLC0415
+
+    check_ending(out)
+    if resume:  # one that the rows beside it are of may stand: that is looked at later
+        refuse_existing(out, overwrite=overwrite or state_path(out).exists())
+
+
+def _check_together(
+    out: Path | None, *, json_: bool, resume: bool, sort_into: Path | None, copy: bool
+) -> None:
+    if out is not None and json_:
+        raise InputError("--json prints and --out writes; give one of them")
+    if resume and out is None:
+        raise InputError("--resume keeps rows beside an output; name one (--out)")
+    if copy and sort_into is None:
+        raise InputError("--copy says how to sort; name the folder to sort into (--sort-into)")
+    if sort_into is not None and out is not None and sort_into.resolve() in out.resolve().parents:
+        raise InputError(
+            f"{out} would lie in {sort_into}, which is made anew; write the output elsewhere"
         )
-    if n_failed:
-        console.warn(f"{n_failed} of {n_rows} images could not be read{where}")
-    if out is not None:
-        console.print_line(str(out))
-        console.say(f"Predicted {n_rows - n_failed} images.")
 
 
 def _adapt(
@@ -135,31 +178,3 @@ def _adapt(
         # a name given by hand is meant, whole or composed; there is no other option here
         model.set_params(on_missing="compose")
         model.add_classes(also)
-
-
-def _print_lines(rows: "Iterable[Prediction]") -> tuple[int, int]:
-    from wordsight.prediction_files import json_line  # noqa: PLC0415
-
-    n_rows = n_failed = 0
-    for row in rows:
-        console.print_line(json_line(row))
-        n_rows += 1
-        n_failed += row.error is not None
-    return n_rows, n_failed
-
-
-def _print_table(rows: "Iterable[Prediction]") -> tuple[int, int]:
-    cells: list[tuple[str, ...]] = []
-    n_failed = 0
-    for row in rows:
-        if row.error is not None:
-            n_failed += 1
-            cells.append((row.path, "", "", "", row.error))
-            continue
-        novel = f"{'yes' if row.is_novel else 'no'} ({row.novelty_proba:.2f})"
-        near = ", ".join(row.nearest_words)
-        cells.append((row.path, str(row.label), f"{row.probability:.2f}", novel, near))
-    console.print_table(
-        None, ["image", "label", "probability", "novel", "nearest words, or error"], cells
-    )
-    return len(cells), n_failed

@@ -152,6 +152,11 @@ class FilesSource(_PathsSource):
             self._paths.extend(found or [os.fspath(path)])
             self.n_ignored += n_ignored
 
+    @property
+    def paths(self) -> Sequence[str]:
+        """The path of each image."""
+        return self._paths
+
     def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
         """Yield the bytes of each file; one that cannot be read is yielded as its error."""
         for row in rows.tolist():

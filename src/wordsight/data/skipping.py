@@ -1,7 +1,9 @@
 """A data set read as if its broken images were not there, which are noted on the way."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from wordsight.data.dataset import Dataset
@@ -19,6 +21,9 @@ class SkipBroken:
     ----------
     dataset : Dataset
         Any images.
+    start : int, default 0
+        The row to begin at, where earlier work was left: rows count, and the set is as long, as if
+        it began at 0.
 
     Attributes
     ----------
@@ -27,9 +32,10 @@ class SkipBroken:
         before a row that was yielded are in it.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, start: int = 0) -> None:
         self.broken: list[BrokenImage] = []
         self._dataset = dataset
+        self._start = start
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -41,6 +47,18 @@ class SkipBroken:
     def batches(self, image_size: tuple[int, int] | None, *, size: int = 256) -> Iterator[Batch]:
         """Decode the images, `size` at a time, as `Dataset.batches` does."""
         self.broken.clear()
-        yield from self._dataset.batches(
-            image_size, size=size, on_broken="skip", broken=self.broken
-        )
+        if not self._start:
+            yield from self._dataset.batches(
+                image_size, size=size, on_broken="skip", broken=self.broken
+            )
+            return
+        rest = self._dataset.select(np.arange(self._start, len(self)))
+        found: list[BrokenImage] = []
+        for batch in rest.batches(image_size, size=size, on_broken="skip", broken=found):
+            self._note(found)
+            yield replace(batch, rows=batch.rows + self._start)
+        self._note(found)
+
+    def _note(self, found: list[BrokenImage]) -> None:
+        self.broken.extend(replace(one, row=one.row + self._start) for one in found)
+        found.clear()

@@ -20,6 +20,7 @@ __all__ = [
     "FeatureNetwork",
     "ResidualNetwork",
     "count_weights",
+    "kernel_runs",
     "placed",
     "put_weights",
     "weights_of",
@@ -162,6 +163,24 @@ def _stored(module: nn.Module) -> Iterator[torch.Tensor]:
 def count_weights(module: nn.Module) -> int:
     """Count the numbers that `weights_of` returns."""
     return sum(tensor.numel() for tensor in _stored(module))
+
+
+def kernel_runs(module: nn.Module) -> list[tuple[int, bool]]:
+    """Say what stands where in `weights_of`: how many numbers, and whether of a convolution.
+
+    The others are of normalisations, and the mean and scale of pixels: few, and some very small.
+    """
+    kernels = {id(each.weight) for each in module.modules() if isinstance(each, nn.Conv2d)}
+    runs: list[tuple[int, bool]] = []
+    for tensor in module.state_dict(keep_vars=True).values():
+        if not tensor.is_floating_point():
+            continue
+        is_kernel = id(tensor) in kernels
+        if runs and runs[-1][1] == is_kernel:
+            runs[-1] = (runs[-1][0] + tensor.numel(), is_kernel)
+        else:
+            runs.append((tensor.numel(), is_kernel))
+    return runs
 
 
 def weights_of(module: nn.Module) -> torch.Tensor:
