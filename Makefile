@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CIFAR10 ?= ../shared/data/cifar10
 BOX := src/wordsight/models/cifar10
-BOX_OPTIONS ?= --features conv --width 32 --epochs 60 --novelty gaussian --temperature auto \
+BOX_OPTIONS ?= --features conv --width 32 --epochs 60 --novelty energy --temperature auto \
 	--unseen-classifier centred
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt

@@ -237,7 +237,8 @@ def score(observed: Observed, start: float) -> Evaluation:
     Returns
     -------
     dict
-        All that `wordsight.metrics.scores` gives, over the images scored; `n_skipped` and
+        All that `wordsight.metrics.scores` gives, over the images scored, `seen_called_novel` by
+        the gate alone where there are no unseen classes; `n_skipped` and
         `skipped` (images of classes the model does not know, in all and by class); `n_broken` and
         `broken`; `chance`; `calibration_error`, the expected one of p(y | x) over the images
         scored; `seconds`, of wall-clock time.
@@ -251,6 +252,10 @@ def score(observed: Observed, start: float) -> Evaluation:
         seen=observed.seen,
         unseen=observed.unseen,
     )
+    if not len(observed.unseen):
+        # without a class to go to, a novel image keeps a seen label: the gate itself is asked
+        novel = observed.novelty_score > 0
+        found_scores["seen_called_novel"] = float(novel.mean())
     return Evaluation(
         **found_scores,
         n_skipped=sum(observed.skipped.values()),
