@@ -79,7 +79,7 @@ class ClassWords:
             names = dict(zip(names.words, names.vectors, strict=True))
         elif self.words.is_described and not isinstance(names, Mapping):
             names = list(names)
-            self._check_described(names)
+            self.check_described(names)
         added = [str(name) for name in names]
         known = [*map(str, self.seen), *self.unseen.tolist()]
         for place, name in enumerate(added):
@@ -108,7 +108,10 @@ class ClassWords:
                 "anything; make them in the way that the model was trained with"
             )
 
-    def _check_described(self, names: Sequence[str]) -> None:
+    def check_described(self, names: Sequence[str]) -> None:
+        """Raise `InputError` for names that are not described, where classes are described."""
+        if not self.words.is_described:
+            return
         lacking = [str(name) for name in names if str(name) not in set(self.words.words)]
         if lacking:
             raise InputError(

@@ -1,5 +1,6 @@
 """`CrossModalClassifier`: the paper's model, p(y | x) over seen and unseen classes (Eq. 2)."""
 
+import copy
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from wordsight.classifiers.class_words import ClassWords, check_classes
+from wordsight.classifiers.queries import WordQuery, nearest_of
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.selection import GATES, Goal, Selection, select, threshold_keeping
 from wordsight.classifiers.shares import ShareClassifier
@@ -541,6 +543,38 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         self._class_words = replace(self._class_words, words=words)
         return self
 
+    def branch(self) -> Self:
+        """Return a model of the same fitted parts that changes apart from this one.
+
+        Classes added to it, and a threshold moved in it, leave this model as it is; what was
+        learned from images is shared, so that it costs next to nothing.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        twin = copy.copy(self)
+        twin.novelty_ = copy.deepcopy(
+            self.novelty_
+        )  # the one part that a change of classes touches
+        return twin
+
+    def move_threshold(self, novelty_score: float) -> Self:
+        """Call novel, from now on, what had a `Recognition.novelty_score` above this until now.
+
+        Parameters
+        ----------
+        novelty_score : float
+            0 leaves the threshold where it is; below 0, more images are novel. It is kept when
+            the model is saved. A detector that compares with the words of unseen classes
+            (``novelty_.compares_words``) sets its threshold anew when these change.
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        self.novelty_.set_threshold(self.novelty_.offset_ - novelty_score)
+        return self
+
     def restore(
         self,
         class_words: ClassWords,
@@ -621,6 +655,32 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._recognise_features(self._features_of(X))
 
+    def recognise_again(self, found: Recognition) -> Recognition:
+        """Return what the model has to say now of images that it recognised before.
+
+        After `add_classes`, `remove_classes` or `move_threshold`, without a look at the images:
+        mapped points and p(y | V = s, x) are as they were.
+
+        Parameters
+        ----------
+        found : Recognition
+            From this model, or from one that it was branched off.
+
+        Returns
+        -------
+        Recognition
+        """
+        if found.n_seen != len(self.seen_):
+            raise InputError(
+                f"images recognised by a model of {found.n_seen} seen classes were given to one of "
+                f"{len(self.seen_)}; give what this model recognised"
+            )
+        if self.novelty_.sees == "mapped":
+            judged = self.novelty_.score_and_proba(found.mapped)
+        else:  # its scores depend on no word
+            judged = self.novelty_.judge(found.threshold - found.novelty_score)
+        return self._joined(found.mapped, found.seen_proba, judged)
+
     def stream(
         self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], Recognition]]:
@@ -629,15 +689,21 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         Memory does not grow with the number of images. A data set that skips broken images skips
         their rows. With a cache, features of images are kept there and found again.
         """
+        for rows, features in self._feature_blocks(X, cache):
+            yield rows, self._recognise_features(features)
+
+    def _feature_blocks(
+        self, X: Any, cache: FeatureCache | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Yield rows and features, a few at a time."""
         check_is_fitted(self, "seen_classifier_")
         if _is_images(X) and self.features_ is not None:
             extra = {"cache": cache} if cache is not None else {}
-            for rows, features in self.features_.stream(X, **extra):
-                yield rows, self._recognise_features(features)
+            yield from self.features_.stream(X, **extra)
             return
         features = self._features_of(X)
         for cut in blocks(len(features), 1024):
-            yield np.arange(cut.start, cut.stop), self._recognise_features(features[cut])
+            yield np.arange(cut.start, cut.stop), features[cut]
 
     def _features_of(self, X: Any) -> NDArray[Any] | StoredRows:
         check_is_fitted(self, "seen_classifier_")
@@ -652,12 +718,21 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
     def _recognise_features(self, X: NDArray[Any] | StoredRows) -> Recognition:
         S = by_blocks(self.mapping_.predict, X)
-        unseen = self.unseen_classifier_
         seen_proba = by_blocks(
             self.seen_classifier_.predict_proba, S if self._seen_by_points else X
         )
-        unseen_proba = np.empty((len(X), 0)) if unseen is None else unseen.predict_proba(S)
-        score, novelty_proba = self.novelty_.score_and_proba(self._gate_points(X, S))
+        return self._joined(S, seen_proba, self.novelty_.score_and_proba(self._gate_points(X, S)))
+
+    def _joined(
+        self,
+        S: NDArray[Any],
+        seen_proba: NDArray[np.float64],
+        judged: tuple[NDArray[np.float64], NDArray[np.float64]],
+    ) -> Recognition:
+        """Join what is known of seen classes and of novelty with the unseen classes."""
+        unseen = self.unseen_classifier_
+        unseen_proba = np.empty((len(S), 0)) if unseen is None else unseen.predict_proba(S)
+        score, novelty_proba = judged
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
         return Recognition(
             classes=self.classes_,
@@ -668,6 +743,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             novelty_score=-score,
             novelty_proba=novelty_proba,
             proba=join(seen_proba, unseen_proba, novel),
+            threshold=float(self.novelty_.offset_),
         )
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -690,13 +766,13 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """Return the mapped points S, shape (n, d), or (n, m) where the map moves the words."""
         return np.asarray(by_blocks(self.mapping_.predict, self._features_of(X)))
 
-    def nearest_words(self, S: NDArray[Any], k: int = 10) -> list[list[str]]:
-        """Return the words of `words_` with the highest cosine with each of some mapped points.
+    def nearest_words(self, S: Any, k: int = 10) -> list[list[str]]:
+        """Return the words of `words_` with the highest cosine with each of some points or images.
 
         Parameters
         ----------
-        S : ndarray
-            From `map` or `recognise`.
+        S : ndarray (n, d), Dataset, or ndarray of uint8 (n, height, width, 3)
+            Mapped points, from `map` or `recognise`; or images, which are mapped.
         k : int, default 10
             How many words for each, as far as there are so many.
 
@@ -706,11 +782,71 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             The nearest first.
         """
         check_is_fitted(self, "seen_classifier_")
+        rows, _similarities = self._near_words(self.map(S) if _is_images(S) else S, k)
+        return [[self.words_.words[row] for row in near] for near in rows.tolist()]
+
+    def word_similarities(self, S: NDArray[Any], k: int = 10) -> list[list[tuple[str, float]]]:
+        """Return the words nearest to each of some mapped points, with their cosines."""
+        check_is_fitted(self, "seen_classifier_")
+        rows, similarities = self._near_words(S, k)
+        return [
+            [(self.words_.words[row], value) for row, value in zip(near, values, strict=True)]
+            for near, values in zip(rows.tolist(), similarities.tolist(), strict=True)
+        ]
+
+    def query(self, word: str) -> WordQuery:
+        """Return where a word lies among the mapped points.
+
+        Parameters
+        ----------
+        word : str
+            A class of the model, or a name that `words_` has a vector of, whole or composed of
+            its parts.
+
+        Returns
+        -------
+        WordQuery
+
+        Raises
+        ------
+        MissingWordError
+            There is no vector; spellings near it are named.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        return WordQuery.of(word, self._class_words, self.mapping_)
+
+    def nearest_images(
+        self, word: str, X: Any, k: int = 10
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the images that are mapped nearest to a word: the space queried (section 4).
+
+        Parameters
+        ----------
+        word : str
+            Any word with a vector, a class or not; see `query`.
+        X : Dataset, ndarray of uint8 (n, height, width, 3), or ndarray (n, F)
+            What to look among, since a model keeps no images; a few are in memory at a time.
+        k : int, default 10
+            How many, as far as there are so many.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (min(k, n),)
+            Where they stand in X, the nearest first.
+        similarities : ndarray of float64, shape (min(k, n),)
+            Cosines of mapped point and word.
+        """
+        vector = self.query(word).vector
+        blocks_of_points = (
+            (rows, self.mapping_.predict(features)) for rows, features in self._feature_blocks(X)
+        )
+        return nearest_of(blocks_of_points, vector, k)
+
+    def _near_words(self, S: NDArray[Any], k: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         table = moved_words(self.mapping_, self.words_.vectors)
         if table is self.words_.vectors:
-            return self.words_.nearest(S, k)[0]
-        rows, _similarities = nearest_rows(table, S, k, metric="cosine")
-        return [[self.words_.words[row] for row in near] for near in rows.tolist()]
+            return self.words_.nearest_rows(S, k)
+        return nearest_rows(table, S, k, metric="cosine")
 
     def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
         """Return the most probable of some classes.

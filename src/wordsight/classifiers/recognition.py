@@ -1,7 +1,7 @@
 """What a model has to say of some images: every factor of Eq. 2, computed once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from wordsight.exceptions import InputError
 
 __all__ = ["Recognition"]
+
+_PER_IMAGE = (
+    "mapped", "seen_proba", "unseen_proba", "novelty_score", "novelty_proba", "proba",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class Recognition:
         P(V = u | x), as the detector estimates it.
     proba : ndarray of float64, shape (n, n_seen + n_unseen)
         p(y | x), through the model's gate.
+    threshold : float
+        Where the detector's own score, which is high for ordinary images, is that of the
+        threshold: the score is ``threshold - novelty_score``.
     """
 
     classes: NDArray[Any]
@@ -43,6 +50,7 @@ class Recognition:
     novelty_score: NDArray[np.float64]
     novelty_proba: NDArray[np.float64]
     proba: NDArray[np.float64]
+    threshold: float = 0.0
 
     @property
     def label(self) -> NDArray[Any]:
@@ -74,6 +82,18 @@ class Recognition:
             return None
         names: NDArray[Any] = self.classes[self.n_seen :][self.unseen_proba.argmax(1)]
         return names
+
+    def rows(self, chosen: Any) -> "Recognition":
+        """Return what there is of some of the images: row numbers, a slice or a mask."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _PER_IMAGE})
+
+    @classmethod
+    def together(cls, parts: Sequence["Recognition"]) -> "Recognition":
+        """Return what one model recognised in several blocks, at least one, as one."""
+        arrays = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_IMAGE
+        }
+        return replace(parts[0], **arrays)
 
     def among(self, classes: Sequence[str]) -> NDArray[Any]:
         """Return the most probable of some classes, shape (n,).

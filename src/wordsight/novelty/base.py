@@ -135,7 +135,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
 
     def score_and_proba(self, S: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return `decision_function` and `novelty_proba` of the same points, scored once."""
-        scores = self.score_samples(S)
+        return self.judge(self.score_samples(S))
+
+    def judge(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `decision_function` and `novelty_proba` of points that have these scores."""
         return scores - self.offset_, self._proba(scores)
 
     def check_enough(self, counts: NDArray[np.int64], false_novel_rate: float) -> None:

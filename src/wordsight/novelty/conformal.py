@@ -198,5 +198,6 @@ class ConformalNovelty(NoveltyDetector):
         return largest
 
     def _proba(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = self.offset_ / (self.offset_ + scores)
+        threshold = max(self.offset_, 0.0)  # one moved below every p-value calls nothing novel
+        found: NDArray[np.float64] = threshold / (threshold + scores)
         return found

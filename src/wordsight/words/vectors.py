@@ -356,9 +356,14 @@ class WordVectors:
         similarities : ndarray
             (n, k).
         """
-        checked = check_points(points, self.dimension)
-        rows, similarities = self._nearest(checked, k, metric)
+        rows, similarities = self.nearest_rows(points, k, metric=metric)
         return [[self._words[row] for row in near] for near in rows.tolist()], similarities
+
+    def nearest_rows(
+        self, points: ArrayLike, k: int = 10, *, metric: str = "cosine"
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return what `nearest` does, but rows of the table, (n, k), in place of words."""
+        return self._nearest(check_points(points, self.dimension), k, metric)
 
     def _nearest(
         self, points: NDArray[np.floating], k: int, metric: str

@@ -1,0 +1,154 @@
+"""``wordsight explore``: look at a model and its data in a local page."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from wordsight.cli import console
+from wordsight.cli.options import Debug, Device, ModelPath, Quiet, TextModel, WordsFile
+from wordsight.exceptions import MissingDependencyError
+
+if TYPE_CHECKING:
+    from wordsight.app.layouts import Layouts
+    from wordsight.app.session import Session
+
+__all__ = ["explore"]
+
+N_SHOWN = 10_000
+
+
+def explore(
+    model: ModelPath,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Images to look at: a folder, a parquet file or folder, a CIFAR archive, a .npy "
+            "or .npz file. Without it, pictures can be dropped and classes taught, and no more."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which images of the data to show.",
+            show_default="test, or all of the data where there is none",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Show so many images at most, drawn by chance.", min=1)
+    ] = N_SHOWN,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Where to listen. Anything but this machine's own loopback lets others in, who "
+            "then need the token in the address that is printed."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="The port; 0 takes one that is free.", min=0, max=65535)
+    ] = 8642,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Whether to open a browser.")
+    ] = True,
+    layout: Annotated[
+        Literal["pca", "tsne", "umap"],
+        typer.Option(help="How the map is laid out in the end; it begins with pca."),
+    ] = "tsne",
+    words: WordsFile = None,
+    text_model: TextModel = None,
+    save_to: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder that models saved from the page go to.",
+            show_default="that of the model",
+        ),
+    ] = None,
+    upload_limit: Annotated[
+        int, typer.Option(help="The largest picture that may be dropped, in megabytes.", min=1)
+    ] = 25,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder where features, and the layout of the map, are kept and found again.",
+            show_default="the system's place for caches, for the layout alone",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
+    ] = 0,
+    device: Device = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Look at a model and its data in a page on this machine: map, gate, classify, teach, ask."""
+    try:
+        from wordsight.app.serving import listen, serve  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the explorer needs fastapi and uvicorn: pip install 'wordsight[app]'"
+        ) from error
+    from wordsight.app.access import Access  # noqa: PLC0415
+    from wordsight.app.server import create_app  # noqa: PLC0415
+
+    with listen(host, port) as taken:
+        access = Access.to(host, taken.getsockname()[1])
+        session, layouts = _prepared(
+            model, data, split, limit, words, text_model, save_to, upload_limit, cache, layout,
+            seed, device,
+        )  # fmt: skip
+        app = create_app(session, layouts=layouts, access=access)
+        console.print_line(access.address)
+        sys.stdout.flush()
+        console.say("Open this address in a browser. Ctrl-C ends the explorer.")
+        serve(app, taken, access.address, browser=browser)
+
+
+def _prepared(
+    model: Path,
+    data: Path | None,
+    split: str | None,
+    limit: int,
+    words: Path | None,
+    text_model: Path | None,
+    save_to: Path | None,
+    upload_limit: int,
+    cache: Path | None,
+    layout: Literal["pca", "tsne", "umap"],
+    seed: int,
+    device: str | None,
+) -> "tuple[Session, Layouts | None]":
+    """Load the model, and look at the data."""
+    from wordsight.app.layouts import Layouts  # noqa: PLC0415
+    from wordsight.app.session import Limits, Session  # noqa: PLC0415
+    from wordsight.data.download import default_cache  # noqa: PLC0415
+    from wordsight.exploration.gallery import Gallery  # noqa: PLC0415
+    from wordsight.features.cache import FeatureCache  # noqa: PLC0415
+    from wordsight.persistence import load_model  # noqa: PLC0415
+    from wordsight.training import open_split  # noqa: PLC0415
+    from wordsight.words.text_encoder import SentenceEncoder  # noqa: PLC0415
+
+    session = Session(
+        load_model(model, words=words, device=device),
+        model.resolve().name,
+        save_to=model.resolve().parent if save_to is None else save_to,
+        encoder=None if text_model is None else SentenceEncoder(text_model, device=device),
+        limits=Limits(upload_bytes=upload_limit * 1_000_000),
+    )
+    if data is None:
+        return session, None
+    images, taken = open_split(data, split, "test")
+    with console.progress():
+        gallery = Gallery.of(
+            session.model,
+            images,
+            cache=None if cache is None else FeatureCache(cache),
+            limit=limit,
+            random_state=seed,
+        )
+    console.say_broken([(one.name, one.reason) for one in gallery.broken])
+    name = data.resolve().name + (f", {taken} split" if taken else "")
+    session = replace(session, gallery=gallery, data_name=name)
+    kept = default_cache() / "explorer" if cache is None else cache
+    return session, Layouts.of(session.model, gallery, kind=layout, random_state=seed, cache=kept)
