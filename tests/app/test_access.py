@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from app.conftest import ADDRESS, json_of
 from wordsight.app.access import Access, is_loopback
@@ -48,7 +49,12 @@ def test_another_host_is_refused(client: TestClient, method: str, path: str) -> 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_another_origin_is_refused(client: TestClient, method: str, path: str) -> None:
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:9000", "https://127.0.0.1:8642"):
+    for origin in (
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:9000",
+        "https://127.0.0.1:8642",
+    ):
         assert client.request(method, path, headers={"Origin": origin}).status_code == 403
 
 
@@ -233,7 +239,5 @@ def test_too_many_requests_at_once_are_told_to_come_again(session: Session) -> N
 
 
 def test_no_web_sockets(client: TestClient) -> None:
-    from starlette.websockets import WebSocketDisconnect
-
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/api/session"):
         pass

@@ -4,6 +4,7 @@ What is kept bears the digest of all that it was made of: the stored bytes of ev
 of the model, and how many images were drawn by which seed. What is stale is never found.
 """
 
+import contextlib
 import hashlib
 import json
 from dataclasses import asdict
@@ -71,10 +72,8 @@ def kept_gallery(
     if found is not None:
         return found
     made = Gallery.of(model, data, cache=features, limit=limit, random_state=random_state)
-    try:
+    with contextlib.suppress(WordsightError):  # a full disk: it is made again the next time
         _write(place, made)
-    except WordsightError:
-        pass  # it is made again the next time
     return made
 
 
