@@ -11,6 +11,7 @@ __all__ = ["JSON_BYTES", "json_body", "parse", "read_body"]
 
 JSON_BYTES = 65_536
 _SECONDS = 60.0
+_DIGITS = 15  # more than any limit has
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
@@ -21,7 +22,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     where it does not; then the connection is closed on the rest.
     """
     said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > limit:
+    if said.isdecimal() and (len(said) > _DIGITS or int(said) > limit):
         raise _too_long(limit)
     body = bytearray()
     try:

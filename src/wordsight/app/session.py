@@ -132,6 +132,7 @@ class Session:
     def __post_init__(self) -> None:
         self._state = State(self.model, self.model, self.gallery)
         self._past: list[State] = []
+        self._saved = self._state
         self._changing = threading.Lock()
 
     @property
@@ -143,6 +144,12 @@ class Session:
     def can_undo(self) -> bool:
         """Whether a change of the classes can be taken back."""
         return bool(self._past)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether classes or threshold are others than those that were saved last."""
+        now, saved = self._state, self._saved
+        return (now.classes, now.threshold) != (saved.classes, saved.threshold)
 
     def preview(self, name: str, description: str | None = None) -> Preview:
         """Say what a new class would take from the others."""
@@ -222,10 +229,12 @@ class Session:
         place = self.save_to / name
         refuse_existing(place)
         about = dict(getattr(state.model, "about_", {}))
-        if state.added or len(state.classes) != len(self.model.classes_) or state.threshold:
-            for outdated in ("scores", "scored_on"):  # they are of other classes
+        if state.threshold or state.classes != [str(each) for each in self.model.classes_]:
+            for outdated in ("scores", "scored_on"):  # they are of another model now
                 about.pop(outdated, None)
-        return save_model(state.model, place, about=about)
+        saved = save_model(state.model, place, about=about)
+        self._saved = state
+        return saved
 
     def _change(self, change: Callable[[State], State]) -> State:
         with self._changing:

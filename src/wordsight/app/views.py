@@ -12,7 +12,7 @@ from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.queries import WordQuery
 from wordsight.data.decoding import MAX_PIXELS
 from wordsight.exploration.asking import Answer
-from wordsight.exploration.explaining import Explanation
+from wordsight.exploration.explaining import Explanation, explain
 from wordsight.exploration.teaching import Preview
 from wordsight.mapping.base import moved_words
 from wordsight.metrics import harmonic_mean, seen_unseen_curve
@@ -131,22 +131,21 @@ def gate_view(state: State) -> Json:
 
 def about_view(state: State, i: int) -> Json:
     """Return what is to be said of one image of the data."""
-    gallery, model = state.images(), state.model
-    row = int(gallery.rows[i])
-    (near,) = model.word_similarities(gallery.mapped[[i]], 10)
-    ranked = _ranked(state.classes, len(model.seen_), gallery.proba[i])
+    gallery = state.images()
+    explained = explain(state.model, i, gallery)
+    ranked = _ranked(explained)
     return {
         "i": i,
-        "row": row,
+        "row": int(gallery.rows[i]),
         "name": gallery.name(i),
         "label": None if gallery.labels is None else str(gallery.labels[i]) or None,
         "predicted": ranked[0]["name"],
         "probability": ranked[0]["p"],
-        "novelty_score": _short(state.scores[i]),
-        "novelty_proba": _short(gallery.novelty_proba[i]),
-        "is_novel": bool(gallery.novelty_score[i] > 0),
+        "novelty_score": _short(explained.novelty_score + state.threshold),
+        "novelty_proba": _short(explained.novelty_proba),
+        "is_novel": explained.is_novel,
         "top": ranked[:5],
-        "nearest_words": _words(near),
+        "nearest_words": _words(explained.nearest_words),
         "revision": state.revision,
     }
 
@@ -159,10 +158,7 @@ def explained_view(state: State, explained: Explanation) -> Json:
         "novelty_proba": _short(explained.novelty_proba),
         "is_novel": explained.is_novel,
         "threshold": _short(state.threshold),
-        "classes": [
-            {"name": share.name, "kind": share.kind, "p": _short(share.probability)}
-            for share in explained.classes
-        ],
+        "classes": _ranked(explained),
         "nearest_words": _words(explained.nearest_words),
         "nearest_images": [
             {"i": near.index, "label": near.label or None, "similarity": _short(near.similarity)}
@@ -289,12 +285,11 @@ def _curve(
     }
 
 
-def _ranked(classes: list[str], n_seen: int, proba: NDArray[np.float64]) -> list[Json]:
+def _ranked(explained: Explanation) -> list[Json]:
     """Return the classes of one image, the most probable first."""
-    order = np.argsort(-proba, kind="stable").tolist()
     return [
-        {"name": classes[column], "kind": _kind(column, n_seen), "p": _short(proba[column])}
-        for column in order
+        {"name": share.name, "kind": share.kind, "p": _short(share.probability)}
+        for share in explained.classes
     ]
 
 

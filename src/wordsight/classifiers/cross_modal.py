@@ -25,10 +25,12 @@ from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.features.cache import FeatureCache
 from wordsight.features.images import ImageSet
+from wordsight.features.mosaic import patch_mosaic
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out, moved_words
 from wordsight.mapping.linear import LinearMap
+from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.gaussian import GaussianNovelty
@@ -841,6 +843,56 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             (rows, self.mapping_.predict(features)) for rows, features in self._feature_blocks(X)
         )
         return nearest_of(blocks_of_points, vector, k)
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether `prototype` can draw words: patches have to be mapped, and linearly."""
+        return self._drawing_parts() is not None
+
+    def _drawing_parts(self) -> tuple[PatchFeatures, LinearMap | VisualMap] | None:
+        features, mapping = self.features_, self.mapping_
+        if isinstance(features, PatchFeatures) and isinstance(mapping, LinearMap | VisualMap):
+            return features, mapping
+        return None
+
+    def prototype(self, word: str, *, tiles: int = 6) -> NDArray[np.uint8]:
+        """Draw what a word looks like to the model, without any image: patches that pull to it.
+
+        An image moves towards a word, counted from the mean of the seen words, by a linear
+        function of its features; each feature is a patch in a quadrant. See `patch_mosaic`.
+
+        Parameters
+        ----------
+        word : str
+            Any word with a vector, a class or not; see `query`.
+        tiles : int, default 6
+            Patches along a side of a quadrant.
+
+        Returns
+        -------
+        ndarray of uint8, shape (side, side, 3)
+            The four quadrants as they lie in an image.
+
+        Raises
+        ------
+        MissingWordError
+            There is no vector; spellings near it are named.
+        InputError
+            The model does not map patches, or not linearly.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        parts = self._drawing_parts()
+        if parts is None:
+            seen_as = "ready features" if self.features_ is None else type(self.features_).__name__
+            raise InputError(
+                f"a word was to be drawn by a model with {seen_as} and "
+                f"{type(self.mapping_).__name__}; it takes PatchFeatures with LinearMap or "
+                "VisualMap: look at the images nearest to the word instead (nearest_images)"
+            )
+        features, mapping = parts
+        middle = moved_words(mapping, self._class_words.seen_vectors).mean(axis=0)
+        pull = (self.query(word).vector - middle) @ mapping.coef_  # (w − w̄)ᵀ θ, shape (F,)
+        return patch_mosaic(features, pull, tiles=tiles)
 
     def _near_words(self, S: NDArray[Any], k: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         table = moved_words(self.mapping_, self.words_.vectors)

@@ -85,12 +85,13 @@ class Recognition:
 
     def rows(self, chosen: Any) -> "Recognition":
         """Return what there is of some of the images: row numbers, a slice or a mask."""
-        return replace(self, **{name: getattr(self, name)[chosen] for name in _PER_IMAGE})
+        arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in _PER_IMAGE}
+        return replace(self, **arrays)
 
     @classmethod
     def together(cls, parts: Sequence["Recognition"]) -> "Recognition":
         """Return what one model recognised in several blocks, at least one, as one."""
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_IMAGE
         }
         return replace(parts[0], **arrays)

@@ -71,8 +71,9 @@ def explore(
     cache: Annotated[
         Path | None,
         typer.Option(
-            help="A folder where features, and the layout of the map, are kept and found again.",
-            show_default="the system's place for caches, for the layout alone",
+            help="A folder where features, what the model says of the images, and the layout of "
+            "the map are kept and found again.",
+            show_default="the system's place for caches, for all but the features",
         ),
     ] = None,
     seed: Annotated[
@@ -102,7 +103,11 @@ def explore(
         console.print_line(access.address)
         sys.stdout.flush()
         console.say("Open this address in a browser. Ctrl-C ends the explorer.")
-        serve(app, taken, access.address, browser=browser)
+        try:
+            serve(app, taken, access.address, browser=browser)
+        finally:
+            if session.is_changed:
+                console.warn("the classes or the threshold were changed, and not saved")
 
 
 def _prepared(
@@ -120,10 +125,10 @@ def _prepared(
     device: str | None,
 ) -> "tuple[Session, Layouts | None]":
     """Load the model, and look at the data."""
+    from wordsight.app.kept import kept_gallery  # noqa: PLC0415
     from wordsight.app.layouts import Layouts  # noqa: PLC0415
     from wordsight.app.session import Limits, Session  # noqa: PLC0415
     from wordsight.data.download import default_cache  # noqa: PLC0415
-    from wordsight.exploration.gallery import Gallery  # noqa: PLC0415
     from wordsight.features.cache import FeatureCache  # noqa: PLC0415
     from wordsight.persistence import load_model  # noqa: PLC0415
     from wordsight.training import open_split  # noqa: PLC0415
@@ -139,16 +144,13 @@ def _prepared(
     if data is None:
         return session, None
     images, taken = open_split(data, split, "test")
+    kept = default_cache() / "explorer" if cache is None else cache
     with console.progress():
-        gallery = Gallery.of(
-            session.model,
-            images,
-            cache=None if cache is None else FeatureCache(cache),
-            limit=limit,
-            random_state=seed,
-        )
+        gallery = kept_gallery(
+            kept, session.model, model, images, limit=limit, random_state=seed,
+            features=None if cache is None else FeatureCache(cache),
+        )  # fmt: skip
     console.say_broken([(one.name, one.reason) for one in gallery.broken])
     name = data.resolve().name + (f", {taken} split" if taken else "")
     session = replace(session, gallery=gallery, data_name=name)
-    kept = default_cache() / "explorer" if cache is None else cache
     return session, Layouts.of(session.model, gallery, kind=layout, random_state=seed, cache=kept)

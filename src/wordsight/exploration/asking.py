@@ -128,7 +128,7 @@ def contact_sheet(
     if len(captions) != len(chosen):
         raise InputError(f"{len(captions)} captions were given for {len(chosen)} images")
     font = ImageFont.load_default(size=max(10, size // 10))
-    line = (font.getbbox("Äg")[3] + 4) if any(captions) else 0
+    line = int(font.getbbox("Äg")[3]) + 4 if any(captions) else 0
     columns = min(columns, len(chosen))
     n_rows = -(-len(chosen) // columns)
     step_x, step_y = size + _GAP, size + line + _GAP
