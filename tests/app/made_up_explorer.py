@@ -319,8 +319,6 @@ def served(made_up: MadeUp, port: int = 0) -> Iterator[str]:
     """Serve the page and these answers on this machine; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def log_message(self, *args: object) -> None:
             pass
 
