@@ -54,26 +54,26 @@ CHECK_CONTRAST = """() => {
 }"""
 
 # What can be operated and has no name for those who do not see it.
-NAMELESS = """() => [...document.querySelectorAll("button, input, textarea, select, a[href], [tabindex]")]
-  .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.id !== "main")
-  .filter((element) => {
+NAMELESS = """() => {
+  const operated = "button, input, textarea, select, a[href], [tabindex]";
+  const shown = (one) => one.checkVisibility({ visibilityProperty: true }) && one.id !== "main";
+  return [...document.querySelectorAll(operated)].filter(shown).filter((element) => {
     const labels = [...(element.labels ?? [])].map((label) => label.textContent).join("");
     const said = element.getAttribute("aria-label") || labels;
     return !(said || (element.tagName === "INPUT" ? "" : element.textContent)).trim();
-  })
-  .map((element) => element.outerHTML.slice(0, 120))"""
+  }).map((element) => element.outerHTML.slice(0, 120));
+}"""
 
-# What has the focus, and whether it can be seen that it has.
+# What has the focus, "" for the page itself, and whether it can be seen that it has.
 FOCUSED = """() => {
   const element = document.activeElement;
   const shows = (one) => one && getComputedStyle(one).outlineStyle !== "none"
     && parseFloat(getComputedStyle(one).outlineWidth) >= 2;
-  const box = element.getBoundingClientRect();
+  const name = element.id || element.getAttribute("name") || element.textContent.trim();
   return {
-    id: element === document.body ? "" : element.id || element.getAttribute("name") || element.textContent.trim().slice(0, 30),
+    id: element === document.body ? "" : name.slice(0, 30),
     view: element.closest("[role=tabpanel]")?.id ?? "",
     seen: shows(element) || shows(element.nextElementSibling) || shows(element.parentElement),
-    inside: box.bottom > 0 && box.top < innerHeight,
   };
 }"""
 

@@ -73,6 +73,19 @@ def figures(watched: Watched) -> dict[str, float]:
     return {name: number(value) for name, value in zip(names, values, strict=True)}
 
 
+def place_of(watched: Watched, i: int) -> tuple[float, float, int]:
+    """Where an image is on the screen, and which one lies nearest to there."""
+    x, y, nearest = watched.page.evaluate(
+        """async (i) => {
+          const scatter = (await import("/static/map_view.js")).mapScatter();
+          const box = scatter.marks.getBoundingClientRect(), [x, y] = scatter.screenOf(i);
+          return [x + box.left, y + box.top, scatter.nearest(x, y)];
+        }""",
+        i,
+    )
+    return x, y, nearest
+
+
 def fill_all_views(watched: Watched) -> None:
     """Bring every view to the state in which it shows most."""
     page = watched.page
@@ -166,11 +179,7 @@ def test_the_finer_layout_comes_by_itself(watched: Watched) -> None:
 
 def test_pointing_at_an_image_tells_what_it_is(watched: Watched, made_up: MadeUp) -> None:
     page = watched.page
-    x, y, i = watched.script("""async () => {
-      const scatter = (await import("/static/map_view.js")).mapScatter();
-      const box = scatter.marks.getBoundingClientRect(), [x, y] = scatter.screenOf(7);
-      return [x + box.left, y + box.top, scatter.nearest(x, y)];
-    }""")
+    x, y, i = place_of(watched, 7)
     page.mouse.move(x, y)
     card = page.locator("#map-card")
     expect(card).to_contain_text(made_up.names[made_up.label[i]])
@@ -483,7 +492,7 @@ def test_a_phone_needs_no_scrolling_sideways(browser: Browser) -> None:
               .map(([, html]) => html.slice(0, 80))""")
             assert small == [], view
         watched.open("map")
-        watched.page.touchscreen.tap(190, 250)
+        watched.page.touchscreen.tap(*place_of(watched, 7)[:2])
         expect(watched.page.locator("#map-card")).to_be_visible()
 
 
