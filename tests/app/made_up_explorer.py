@@ -158,14 +158,15 @@ class MadeUp:
             seen=SEEN,
             unseen=UNSEEN,
         )
+        above = found.thresholds - 1e-9  # the page takes what is above for novel
         at = int(np.flatnonzero(found.thresholds == found.best_threshold)[0])
         return {
-            "threshold": [None, *found.thresholds[1:].tolist()],
-            "seen": found.seen_accuracy.tolist(),
-            "unseen": found.unseen_accuracy.tolist(),
+            "threshold": above[1:].tolist(),
+            "seen": found.seen_accuracy[1:].tolist(),
+            "unseen": found.unseen_accuracy[1:].tolist(),
             "area": found.area,
             "best": {
-                "threshold": found.best_threshold,
+                "threshold": float(above[at]),
                 "harmonic_mean": found.best_harmonic_mean,
                 "seen": float(found.seen_accuracy[at]),
                 "unseen": float(found.unseen_accuracy[at]),

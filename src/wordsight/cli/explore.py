@@ -1,6 +1,8 @@
 """``wordsight explore``: look at a model and its data in a local page."""
 
+import logging
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -100,6 +102,7 @@ def explore(
             seed, device,
         )  # fmt: skip
         app = create_app(session, layouts=layouts, access=access)
+        _tell_faults()
         console.print_line(access.address)
         sys.stdout.flush()
         console.say("Open this address in a browser. Ctrl-C ends the explorer.")
@@ -108,6 +111,23 @@ def explore(
         finally:
             if session.is_changed:
                 console.warn("the classes or the threshold were changed, and not saved")
+
+
+class _Faults(logging.Handler):
+    """Tells what went wrong inside in a line, and where with --debug."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        reason = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        console.warn(record.getMessage() + reason)
+        if record.exc_info and console.debug():
+            traceback.print_exception(record.exc_info[1], file=sys.stderr)
+
+
+def _tell_faults() -> None:
+    for name in ("wordsight.app", "uvicorn.error"):
+        log = logging.getLogger(name)
+        log.handlers = [_Faults(logging.WARNING)]
+        log.propagate = False
 
 
 def _prepared(
