@@ -20,7 +20,7 @@ export function listen({ silence, revision }) {
   onRevision = revision;
 }
 
-async function call(path, options = {}) {
+async function call(path, { read = (response) => response.json(), ...options } = {}) {
   let response;
   try {
     response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options });
@@ -33,13 +33,13 @@ async function call(path, options = {}) {
   if (response.status === 204) return null;
   let answer;
   try {
-    answer = await response.json();
-  } catch {
-    answer = { error: `The server’s answer (${response.status}) could not be read; try again.` };
-    if (response.ok) throw new Refusal(answer.error, response.status);
+    answer = await (response.ok ? read(response) : response.json());
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(`The server’s answer (${response.status}) could not be read; try again.`, response.status);
   }
   if (!response.ok) {
-    throw new Refusal(sentence(answer.error ?? `The server answered ${response.status}.`), response.status);
+    throw new Refusal(sentence(answer.error ?? `the server answered ${response.status}`), response.status);
   }
   if (typeof answer.revision === "number") onRevision(answer.revision);
   return answer;
@@ -70,5 +70,6 @@ export const api = {
   undo: () => post("/api/undo", {}),
   save: (name) => post("/api/save", { name }),
   ask: (word, k, signal) => post("/api/ask", { word, k }, signal),
-  prototypeAddress: (word) => `/api/prototype?word=${encodeURIComponent(word)}`,
+  prototype: (word, signal) =>
+    call(`/api/prototype?word=${encodeURIComponent(word)}`, { signal, read: (response) => response.blob() }),
 };

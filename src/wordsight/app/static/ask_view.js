@@ -30,7 +30,7 @@ async function ask(word) {
   place.setAttribute("aria-busy", "true");
   try {
     const answer = await api.ask(word, N_IMAGES, mine.signal);
-    if (mine === asking) showAnswer(answer);
+    if (mine === asking) showAnswer(answer, mine.signal);
   } catch (error) {
     if (mine !== asking || error.name === "AbortError") return;
     fill(place);
@@ -40,16 +40,16 @@ async function ask(word) {
   }
 }
 
-function showAnswer(answer) {
+function showAnswer(answer, signal) {
   const { word, parts, images } = answer;
   const similarity = new Map(images.map((one) => [one.i, one.similarity]));
   const indices = images.map((one) => one.i);
   fill(byId("ask-answer"),
     h("div", { class: "ask-grid" },
       images.length ? colour(answer.average_colour) : null,
-      prototype(word),
+      prototype(word, signal),
       h("div", { class: "panel" }, h("h3", {}, "Nearest words"),
-        parts.length > 1 ? h("p", { class: "note" }, `“${word}” is the mean of ${listed(parts)}.`) : null,
+        parts.length > 1 ? h("p", { class: "note before-bars" }, `“${word}” is the mean of ${listed(parts)}.`) : null,
         h("ul", { class: "bars" }, answer.nearest_words.map((one) => bar(
           h("button", { type: "button", class: "link", onclick: () => tell("ask", one.word) }, one.word), one.similarity, score(one.similarity)))))),
     images.length ? h("div", { class: "panel" },
@@ -69,17 +69,14 @@ function colour(rgb) {
 }
 
 /** The mosaic takes a while, or is not to be had for this model: then it says so. */
-function prototype(word) {
-  const note = h("p", { class: "note" }, "patches the model’s dictionary would put there");
-  const image = h("img", { class: "prototype", src: api.prototypeAddress(word), alt: `Prototype of ${word}, a mosaic of patches` });
-  image.addEventListener("error", async () => {
-    image.hidden = true;
-    try {
-      const answer = await (await fetch(api.prototypeAddress(word))).json();
-      note.textContent = answer.error ?? "The prototype could not be made.";
-    } catch {
-      note.textContent = "The prototype could not be made.";
-    }
-  });
+function prototype(word, signal) {
+  const image = h("img", { class: "prototype", alt: `Prototype of ${word}: a mosaic of patches`, hidden: true });
+  const note = h("p", { class: "note", role: "status" }, "being put together …");
+  api.prototype(word, signal).then((blob) => {
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+    image.src = URL.createObjectURL(blob);
+    image.hidden = false;
+    note.textContent = "the patches that this word calls for";
+  }).catch((error) => { note.textContent = error.message; });
   return h("figure", { class: "panel" }, h("figcaption", {}, h("h3", {}, "Prototype")), image, note);
 }

@@ -10,6 +10,7 @@ import { on, state, tell } from "./store.js";
 import { tile } from "./tiles.js";
 
 const N_CLASSES = 8;
+const N_WORDS = 8;
 const N_PICKS = 12;
 let small = null;  // the little map
 let asking = null;
@@ -144,7 +145,7 @@ function showAnswer(answer, what) {
       h("ul", { class: "bars" }, answer.classes.slice(0, N_CLASSES).map((one) =>
         bar([swatch(lookOf(one.name), 12), ` ${one.name}`], one.p, percent(one.p, 1), one.kind)))),
     h("div", { class: "panel" }, h("h3", {}, "Nearest words"),
-      h("ul", { class: "bars" }, answer.nearest_words.map((one) => bar(
+      h("ul", { class: "bars" }, answer.nearest_words.slice(0, N_WORDS).map((one) => bar(
         h("button", { type: "button", class: "link", onclick: () => tell("ask", one.word) }, one.word), one.similarity, score(one.similarity))))),
     answer.nearest_images.length ? h("div", { class: "panel" }, h("h3", {}, "Nearest images of the data"),
       h("div", { class: "tiles" }, answer.nearest_images.map((one) => tile(one.i, one.label || score(one.similarity))))) : null);

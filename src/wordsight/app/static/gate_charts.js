@@ -1,13 +1,13 @@
 // The two drawings of the gate: how scores are spread, and seen against unseen accuracy.
 
-import { percent, svg } from "./dom.js";
+import { count, fill, h, percent, svg } from "./dom.js";
 import { histogram } from "./gate_counts.js";
 
 const BINS = 64;
 const INSET = 9;  // half of the slider's thumb: the drawing and the slider agree on where a score is
 
 /** Draw once how scores are spread; gives a function that moves the line. */
-export function drawHistogram(holder, table, range, marks) {
+export function drawHistogram(holder, key, table, range, marks) {
   const width = Math.max(240, holder.clientWidth), height = 170, bottom = height - 22;
   const [low, high] = range;
   const x = (value) => INSET + (Math.max(0, Math.min(1, (value - low) / (high - low)))) * (width - 2 * INSET);
@@ -18,7 +18,7 @@ export function drawHistogram(holder, table, range, marks) {
     ["images of other or no class", "other", histogram(table, range, BINS, (t) => t < 0)],
   ].filter(([, , { n }]) => n > 0);
   const top = Math.max(...kinds.flatMap(([, , { shares }]) => [...shares])) || 1;
-  const y = (share) => bottom - (share / top) * (bottom - 40);
+  const y = (share) => bottom - (share / top) * (bottom - 30);
   const area = (shares) => {
     const step = (width - 2 * INSET) / BINS;
     let path = `M${INSET},${bottom}`;
@@ -38,9 +38,9 @@ export function drawHistogram(holder, table, range, marks) {
     ticks(low, high).map((value) => svg("text", { class: "tick", x: x(value), y: height - 6, "text-anchor": "middle" }, tickText(value))),
     marks.map(({ value, kind, label }) => svg("g", { class: `mark ${kind}`, transform: `translate(${x(value)},${bottom})` },
       svg("path", { d: kind === "best" ? "M0,-7 5,2 -5,2Z" : "M0,-6 5,0 0,6 -5,0Z" }), svg("title", {}, label))),
-    line, side, other,
-    legend(kinds, width));
+    line, side, other);
   holder.replaceChildren(figure);
+  fill(key, kinds.map(keyOf));
   return (threshold) => {
     const at = x(threshold);
     line.setAttribute("x1", at);
@@ -54,12 +54,9 @@ export function drawHistogram(holder, table, range, marks) {
   };
 }
 
-function legend(kinds, width) {
-  return svg("g", { class: "chart-legend" }, kinds.map(([name, kind], k) =>
-    svg("g", { transform: `translate(${width - 190},${34 + 18 * k})` },
-      svg("rect", { class: `area ${kind}`, width: 13, height: 11, y: -9 }),
-      svg("text", { class: "tick", x: 19, y: 1 }, name))));
-}
+const keyOf = ([name, kind, { n }]) => h("li", {},
+  svg("svg", { width: 16, height: 12, "aria-hidden": "true" }, svg("rect", { class: `area ${kind}`, x: 1, y: 1, width: 14, height: 10 })),
+  `${count(n)} ${name}`);
 
 /** About six round numbers between two ends. */
 function ticks(low, high) {

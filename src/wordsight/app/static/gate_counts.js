@@ -55,16 +55,6 @@ export function harmonic(a, b) {
   return a + b > 0 ? (2 * a * b) / (a + b) : 0;
 }
 
-/** The curve says "novel from this score on", the gate "novel above the threshold": step just below. */
-export function justBelow(table, level) {
-  let lower = -Infinity;
-  for (const value of table.sorted) {
-    if (value >= level) break;
-    lower = value;
-  }
-  return Number.isFinite(lower) ? (lower + level) / 2 : level - Math.max(1e-9, Math.abs(level) * 1e-9);
-}
-
 /** The range that the slider covers: all but the farthest scores, and every mark. */
 export function range(table, marks) {
   const { sorted } = table;

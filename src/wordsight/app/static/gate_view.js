@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { buildConfusion, worst } from "./confusion.js";
 import { alertIn, byId, count, debounced, fill, h, percent, score } from "./dom.js";
 import { drawCurve, drawHistogram } from "./gate_charts.js";
-import { countAt, justBelow, prepare, range } from "./gate_counts.js";
+import { countAt, prepare, range } from "./gate_counts.js";
 import { on, reloadGate, setSession, state } from "./store.js";
 
 const STEPS = 1000;
@@ -22,7 +22,7 @@ export function startGate() {
     if (Number.isFinite(value)) setThreshold(value);
     else showNumber();
   });
-  byId("gate-best").addEventListener("click", () => setThreshold(justBelow(table, state.gate.curve.best.threshold)));
+  byId("gate-best").addEventListener("click", () => setThreshold(state.gate.curve.best.threshold));
   byId("gate-use").addEventListener("click", () => keep(threshold));
   byId("gate-back").addEventListener("click", () => keep(null));
   on("gate", build);
@@ -59,7 +59,7 @@ function build({ stay = false } = {}) {
   const marks = [{ value: gate.threshold, kind: "in-use", label: "threshold in use" }];
   if (gate.curve) marks.push({ value: gate.curve.best.threshold, kind: "best", label: "best harmonic mean" });
   limits = range(table, marks.map((mark) => mark.value));
-  moveLine = drawHistogram(byId("gate-histogram"), table, limits, marks);
+  moveLine = drawHistogram(byId("gate-histogram"), byId("gate-key"), table, limits, marks);
   byId("gate-curve-panel").hidden = !gate.curve;
   byId("gate-best").hidden = !gate.curve;
   byId("gate-confusion-panel").hidden = !gate.truth.some((t) => t >= 0);
@@ -71,7 +71,8 @@ function build({ stay = false } = {}) {
   }
   fillConfusion = buildConfusion(byId("gate-confusion"), table, classes);
   byId("gate-note").textContent = state.session.model.gate === "probability"
-    ? "This model weighs both sides by P(unseen); the numbers here are those of a plain yes or no at the threshold." : "";
+    ? "0 is the threshold the model came with. This model weighs both sides by P(unseen); the numbers here are those of a plain yes or no at the threshold."
+    : "0 is the threshold the model came with.";
   setThreshold(threshold, { quiet: true });
 }
 

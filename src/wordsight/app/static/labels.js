@@ -19,10 +19,12 @@ const meet = (a, b) =>
  * @param marks [{ x, y, width, height, key }] screen positions of markers, sizes of labels
  * @param bounds { width, height } of the canvas
  * @param former Map of key to the index of the place it had; written to
+ * @param obstacles [{ x, y, width, height }] what no label may cover
  * @returns [{ x, y, width, height, mark }] with the middle of each label
  */
-export function placeLabels(marks, bounds, former) {
-  const taken = marks.map((mark) => ({ x: mark.x, y: mark.y, width: 11, height: 11, of: mark }));
+export function placeLabels(marks, bounds, former, obstacles = []) {
+  const markers = marks.map((mark) => ({ x: mark.x, y: mark.y, width: 11, height: 11, of: mark }));
+  const taken = [...markers, ...obstacles];
   const labels = [];
   for (const mark of marks) {
     const options = places(mark.width, mark.height);

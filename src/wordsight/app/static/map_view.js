@@ -128,7 +128,8 @@ function showLegend() {
     draw();
     byId("legend").querySelector(`input[value="${CSS.escape(name)}"]`)?.focus();
   };
-  fill(byId("legend"), groups.map(({ name, look: its, n }) => h("li", {},
+  fill(byId("legend"), groups.map(({ name, look: its, n }) => h("li", {
+    onpointerenter: () => spotlight(name), onpointerleave: () => spotlight(null) },
     h("label", {},
       h("input", { type: "checkbox", value: name, checked: !gone.has(name), onchange: toggle(name) }),
       swatch(its),
@@ -138,6 +139,15 @@ function showLegend() {
   const key = (shape, hollow, text) => h("span", {}, swatch({ fill: "currentColor", shape, hollow }, 12), text);
   fill(byId("map-marks-key"), key("circle", false, "ordinary image"), key("diamond", false, "seen word"),
     key("circle", true, "novel image"), key("star", false, "unseen word"));
+}
+
+/** While the pointer is on a class in the list, the others step back. */
+function spotlight(name) {
+  if (state.selection.length) return;
+  const which = groupOf();
+  const of = [];
+  if (name !== null) for (let i = 0; i < state.map.points.x.length; i++) if (which(i) === name) of.push(i);
+  scatter.choose(of);
 }
 
 function hideAll(all) {

@@ -314,7 +314,7 @@ export class Scatter {
     }
     context.textBaseline = "middle";
     context.textAlign = "center";
-    for (const { x, y, width, height, mark } of placeLabels(marks, this, this.labelPlaces)) {
+    for (const { x, y, width, height, mark } of placeLabels(marks, this, this.labelPlaces, this.rings())) {
       context.fillStyle = token("--label");
       context.beginPath();
       context.roundRect(x - width / 2, y - height / 2, width, height, 4);
@@ -323,6 +323,14 @@ export class Scatter {
       context.font = mark.font;
       context.fillText(mark.key, x, y + 0.5);
     }
+  }
+
+  /** What is ringed: the picture's place, and the image in focus. */
+  rings() {
+    const found = [];
+    if (this.pin) found.push(this.toScreen(...this.toUnit(this.pin.x, this.pin.y)));
+    if (this.focus >= 0 && this.focus < this.n) found.push(this.screenOf(this.focus));
+    return found.map(([x, y]) => ({ x, y, width: 30, height: 30 }));
   }
 
   drawRing(context, x, y, cross) {

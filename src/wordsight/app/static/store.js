@@ -37,7 +37,7 @@ export async function reloadMap() {
 
 /** The first map is drawn at once; a finer layout is fetched when the server has it. */
 let refining = 0;
-export function refine() {
+export function refine(wait = 1000) {
   clearTimeout(refining);
   if (!state.map?.layout.refining) return;
   refining = setTimeout(async () => {
@@ -50,8 +50,8 @@ export function refine() {
     } catch {
       // the banner tells of a silent server; the map that is there stays good
     }
-    refine();
-  }, 1500);
+    refine(Math.min(5000, wait * 1.2));
+  }, wait);
 }
 
 export async function reloadGate() {
