@@ -8,6 +8,9 @@ NEEDED = (
     "wordsight/py.typed",
     "wordsight/words/wiki50.safetensors",
     "wordsight/cli/__init__.py",
+    "wordsight/app/static/index.html",
+    "wordsight/app/static/explorer.js",
+    "wordsight/app/static/explorer.css",
     "wordsight/experiments/attributes.json",
     "wordsight/experiments/report.html",
 )

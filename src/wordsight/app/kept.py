@@ -42,7 +42,7 @@ def kept_gallery(
     random_state: int,
     features: FeatureCache | None = None,
 ) -> Gallery:
-    """Return the gallery of a saved model, from the folder where it is there; else make and keep it.
+    """Return the gallery of a saved model: the one that is kept, or a new one, which is then kept.
 
     Parameters
     ----------

@@ -24,9 +24,8 @@ from wordsight.exploration.gallery import Gallery
 from wordsight.exploration.layout import LayoutKind, layout, place
 from wordsight.features.cache import digest_of
 from wordsight.mapping.base import moved_words
-from wordsight.storage import atomic_path
 
-__all__ = ["Layout", "Layouts", "refine"]
+__all__ = ["Layout", "Layouts"]
 
 
 @dataclass(frozen=True)
@@ -168,24 +167,3 @@ class Layouts:
         if self._closed:
             self._process.kill()
         return self._read(result) if self._process.wait() == 0 else None
-
-
-def refine(task: Path, result: Path, kind: LayoutKind, random_state: int) -> None:
-    """Make a layout of the points and words in one file, and put it into another.
-
-    Parameters
-    ----------
-    task : pathlib.Path
-        Holds ``points`` and ``words``.
-    result : pathlib.Path
-        Appears whole or not at all.
-    kind : {"pca", "tsne", "umap"}
-    random_state : int
-    """
-    given = load_file(task)
-    points, words = layout(given["points"], given["words"], kind=kind, random_state=random_state)
-    with atomic_path(result) as temporary:
-        save_file(
-            {"points": np.ascontiguousarray(points), "words": np.ascontiguousarray(words)},
-            temporary,
-        )

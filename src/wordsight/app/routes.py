@@ -11,6 +11,7 @@ from wordsight.app.explorer import Explorer
 from wordsight.app.pictures import png
 from wordsight.app.views import about_view, asked_view, session_view
 from wordsight.exploration.asking import ask
+from wordsight.exploration.prototype import prototype
 
 __all__ = ["router"]
 
@@ -169,8 +170,6 @@ async def asked(here: Here, given: Annotated[_Word, Depends(json_body(_Word))]) 
 @router.get("/prototype")
 async def prototype_of(here: Here, word: Annotated[str, Field(max_length=200)]) -> Response:
     """Return the prototype of a word as a PNG file."""
-    from wordsight.exploration.prototype import prototype
-
-    model = here.session.state.model
-    pixels = await here.queue.run(prototype, model, word)
+    state = here.session.state
+    pixels = await here.queue.run(prototype, state.model, word, state.gallery)
     return Response(png(pixels), media_type="image/png")

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from wordsight.exceptions import InputError
 
-__all__ = ["listen", "serve"]
+__all__ = ["listen", "serve", "server_of"]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -63,6 +63,21 @@ def _refused(host: str, port: int, error: OSError) -> str:
     return f"nothing can listen on {host}, port {port} ({reason}); use --host 127.0.0.1"
 
 
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """Return a server of the explorer, which is to be run on a port that was taken."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nobody stands between, and headers can say anything
+        ws="none",
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
 def serve(app: ASGIApp, taken: socket.socket, address: str, *, browser: bool) -> None:
     """Answer requests until a signal ends it.
 
@@ -76,18 +91,6 @@ def serve(app: ASGIApp, taken: socket.socket, address: str, *, browser: bool) ->
     browser : bool
         Whether to open one.
     """
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nobody stands between, and headers can say anything
-        ws="none",
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=2,
-        h11_max_incomplete_event_size=32_768,
-    )
-    if browser:
+    if browser:  # which waits for the first answer, as the port is open already
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    with taken:
-        uvicorn.Server(config).run(sockets=[taken])
+    server_of(app).run(sockets=[taken])

@@ -14,8 +14,11 @@ import typer
 
 from wordsight import __version__
 from wordsight.cli import benchmark, console, data, words
+from wordsight.cli.ask import ask
+from wordsight.cli.classes import classes
 from wordsight.cli.demo import demo
 from wordsight.cli.evaluate import evaluate
+from wordsight.cli.explain import explain
 from wordsight.cli.explore import explore
 from wordsight.cli.fit import fit
 from wordsight.cli.info import info
@@ -40,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, evaluate, predict, explore, info, demo, reproduce):
+for _command in (fit, evaluate, predict, explore, ask, explain, classes, info, demo, reproduce):
     app.command()(_command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(data.app, name="data")

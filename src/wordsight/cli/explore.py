@@ -1,6 +1,8 @@
 """``wordsight explore``: look at a model and its data in a local page."""
 
+import logging
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,7 +11,7 @@ import typer
 
 from wordsight.cli import console
 from wordsight.cli.options import Debug, Device, ModelPath, Quiet, TextModel, WordsFile
-from wordsight.exceptions import MissingDependencyError
+from wordsight.exceptions import InputError, MissingDependencyError
 
 if TYPE_CHECKING:
     from wordsight.app.layouts import Layouts
@@ -92,14 +94,31 @@ def explore(
         ) from error
     from wordsight.app.access import Access  # noqa: PLC0415
     from wordsight.app.server import create_app  # noqa: PLC0415
+    from wordsight.app.session import Limits, Session  # noqa: PLC0415
+    from wordsight.exploration.layout import umap_is_installed  # noqa: PLC0415
+    from wordsight.persistence import load_model  # noqa: PLC0415
+    from wordsight.words.text_encoder import SentenceEncoder  # noqa: PLC0415
 
-    with listen(host, port) as taken:
+    if save_to is not None and not save_to.is_dir():
+        raise InputError(f"--save-to names {save_to}, which is no folder; make it first")
+    if layout == "umap" and not umap_is_installed():
+        raise InputError(
+            "--layout umap was given, and umap-learn is not installed; install it, or use tsne"
+        )
+    with listen(host, port) as taken:  # before the long work: a port in use is to be told at once
+        session = Session(
+            load_model(model, words=words, device=device),
+            model.resolve().name,
+            save_to=model.resolve().parent if save_to is None else save_to,
+            encoder=None if text_model is None else SentenceEncoder(text_model, device=device),
+            limits=Limits(upload_bytes=upload_limit * 1_000_000),
+        )
+        layouts = None
+        if data is not None:
+            session, layouts = _with_images(session, model, data, split, limit, layout, seed, cache)
         access = Access.to(host, taken.getsockname()[1])
-        session, layouts = _prepared(
-            model, data, split, limit, words, text_model, save_to, upload_limit, cache, layout,
-            seed, device,
-        )  # fmt: skip
         app = create_app(session, layouts=layouts, access=access)
+        _tell_faults()
         console.print_line(access.address)
         sys.stdout.flush()
         console.say("Open this address in a browser. Ctrl-C ends the explorer.")
@@ -110,39 +129,40 @@ def explore(
                 console.warn("the classes or the threshold were changed, and not saved")
 
 
-def _prepared(
+class _Faults(logging.Handler):
+    """Tells what went wrong inside in a line, and where with --debug."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        reason = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        console.warn(record.getMessage() + reason)
+        if record.exc_info and console.debug():
+            traceback.print_exception(record.exc_info[1], file=sys.stderr)
+
+
+def _tell_faults() -> None:
+    for name in ("wordsight.app", "uvicorn.error"):
+        log = logging.getLogger(name)
+        log.handlers = [_Faults(logging.WARNING)]
+        log.propagate = False
+
+
+def _with_images(
+    session: "Session",
     model: Path,
-    data: Path | None,
+    data: Path,
     split: str | None,
     limit: int,
-    words: Path | None,
-    text_model: Path | None,
-    save_to: Path | None,
-    upload_limit: int,
-    cache: Path | None,
     layout: Literal["pca", "tsne", "umap"],
     seed: int,
-    device: str | None,
-) -> "tuple[Session, Layouts | None]":
-    """Load the model, and look at the data."""
+    cache: Path | None,
+) -> "tuple[Session, Layouts]":
+    """Look at the data, or find what was seen of them before."""
     from wordsight.app.kept import kept_gallery  # noqa: PLC0415
     from wordsight.app.layouts import Layouts  # noqa: PLC0415
-    from wordsight.app.session import Limits, Session  # noqa: PLC0415
     from wordsight.data.download import default_cache  # noqa: PLC0415
     from wordsight.features.cache import FeatureCache  # noqa: PLC0415
-    from wordsight.persistence import load_model  # noqa: PLC0415
     from wordsight.training import open_split  # noqa: PLC0415
-    from wordsight.words.text_encoder import SentenceEncoder  # noqa: PLC0415
 
-    session = Session(
-        load_model(model, words=words, device=device),
-        model.resolve().name,
-        save_to=model.resolve().parent if save_to is None else save_to,
-        encoder=None if text_model is None else SentenceEncoder(text_model, device=device),
-        limits=Limits(upload_bytes=upload_limit * 1_000_000),
-    )
-    if data is None:
-        return session, None
     images, taken = open_split(data, split, "test")
     kept = default_cache() / "explorer" if cache is None else cache
     with console.progress():
