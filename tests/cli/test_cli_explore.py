@@ -1,6 +1,7 @@
 """``wordsight explore``: what it opens, what it refuses, and how it ends."""
 
 import json
+import shlex
 import shutil
 import signal
 import socket
@@ -137,6 +138,37 @@ def test_other_machines_need_the_token(run: Runner, model: Path, opened: list[Op
     assert opened[0].client.get("/api/session").status_code == 401
     assert opened[0].client.get(f"/?token={token}", follow_redirects=False).status_code == 303
     assert opened[0].client.get("/api/session").status_code == 200
+
+
+def test_the_commands_of_the_guide_run(
+    run: Runner,
+    model: Path,
+    scenes: Path,
+    tmp_path: Path,
+    opened: list[Opened],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("explorer", "cli"):
+        page = Path(__file__).parents[2] / "docs" / f"{name}.md"
+        text = page.read_text(encoding="utf-8")
+        commands = [
+            shlex.split(line)[1:]
+            for line in text.splitlines()
+            if line.startswith("wordsight explore ")
+        ]
+        assert commands
+        for number, arguments in enumerate(commands):
+            here = tmp_path / f"{name} {number}"
+            here.mkdir()
+            shutil.copytree(model, here / "model")
+            for data in ("photos", "cifar10"):
+                (here / data).symlink_to(scenes)
+            monkeypatch.chdir(here)
+            monkeypatch.setenv("WORDSIGHT_CACHE", str(tmp_path / "cache"))
+            assert run(*arguments, "--port", "0").code == 0
+            has_data = bool({"photos/", "cifar10/"} & set(arguments))
+            assert (opened[-1].get("session")["data"] is not None) == has_data
+    assert (tmp_path / "cache" / "explorer" / "galleries").is_dir()
 
 
 # what is refused
