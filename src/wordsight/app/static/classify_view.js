@@ -150,7 +150,10 @@ function showAnswer(answer, what) {
     answer.nearest_images.length ? h("div", { class: "panel" }, h("h3", {}, "Nearest images of the data"),
       h("div", { class: "tiles" }, answer.nearest_images.map((one) => tile(one.i, one.label || score(one.similarity))))) : null);
   showPlace(answer);
-  byId("classify-answer").scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
+  const answerBox = byId("classify-answer");
+  const { top } = answerBox.getBoundingClientRect();
+  // on a phone the answer is below what was asked
+  if (top < 0 || top > innerHeight / 2) answerBox.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
 }
 
 function truthOf(i) {
