@@ -26,7 +26,7 @@ export function startGate() {
   byId("gate-use").addEventListener("click", () => keep(threshold));
   byId("gate-back").addEventListener("click", () => keep(null));
   on("gate", build);
-  on("theme", () => table && build({ stay: true }));
+  on("theme", () => table && setThreshold(threshold, { quiet: true }));
   new ResizeObserver(debounced(() => table && shown() && build({ stay: true }), 120)).observe(byId("gate-histogram"));
 }
 
