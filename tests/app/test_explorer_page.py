@@ -191,6 +191,17 @@ def test_pointing_at_an_image_tells_what_it_is(watched: Watched, made_up: MadeUp
     expect(page.locator(".verdict")).to_contain_text("novelty score")
 
 
+def test_a_word_on_the_map_is_asked_for(watched: Watched) -> None:
+    x, y = watched.script("""async () => {
+      const scatter = (await import("/static/map_view.js")).mapScatter();
+      const box = scatter.marks.getBoundingClientRect(), word = scatter.words.at(-1);
+      const [x, y] = scatter.toScreen(word.ux, word.uy);
+      return [x + box.left, y + box.top];
+    }""")
+    watched.page.mouse.click(x, y)
+    expect(watched.page.locator("#ask-answer")).to_contain_text(f"nearest to “{UNSEEN[-1]}”")
+
+
 def test_a_lasso_selects_and_a_class_can_be_left_out(watched: Watched, made_up: MadeUp) -> None:
     page = watched.page
     page.locator("#map-lasso").click()

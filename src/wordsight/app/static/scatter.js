@@ -169,6 +169,14 @@ export class Scatter {
     return best;
   }
 
+  /** The word whose marker is at a place on the screen, if one is. */
+  wordAt(px, py, reach = 9) {
+    return this.words.find((word) => {
+      const [sx, sy] = this.toScreen(word.ux, word.uy);
+      return Math.hypot(sx - px, sy - py) <= reach;
+    });
+  }
+
   /** Visible points that `accept(sx, sy)` takes. */
   where(accept) {
     const found = [];
@@ -252,7 +260,7 @@ export class Scatter {
   }
 
   drawPictures(context, indices) {
-    const side = 30 * this.ratio;
+    const side = (indices.length > 30 ? 30 : indices.length > 12 ? 42 : 58) * this.ratio;
     context.imageSmoothingEnabled = false;
     for (const i of indices) {
       const picture = this.picture(i);
