@@ -26,14 +26,19 @@ CSP = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 SEEN = ["red square", "red star", "gold circle", "gold cross", "green circle", "green heart"]
 SEEN += ["blue square", "blue star", "pink cross"]
 UNSEEN = ["red circle", "gold star", "violet heart"]
 UPLOAD_BYTES = 2_000_000
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered by a sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -207,7 +212,7 @@ class MadeUp:
             try:
                 Image.open(BytesIO(body)).load()
             except (OSError, SyntaxError) as error:
-                raise Refused(
+                raise RefusedError(
                     422, "the upload is no picture that can be read; give PNG or JPEG"
                 ) from error
             score, (x, y) = 1.5, (0.5, 0.5)
@@ -232,7 +237,7 @@ class MadeUp:
     def preview(self, body: dict[str, Any]) -> dict[str, Any]:
         name = body["name"].strip()
         if name == "qzxv":
-            raise Refused(
+            raise RefusedError(
                 422, "no word vector for 'qzxv'; near: quiz, quartz (name it by known words)"
             )
         return {
@@ -256,7 +261,9 @@ class MadeUp:
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         if body["word"] == "qzxv":
-            raise Refused(422, "no word vector for 'qzxv'; near: quiz, quartz (ask a known word)")
+            raise RefusedError(
+                422, "no word vector for 'qzxv'; near: quiz, quartz (ask a known word)"
+            )
         return {
             "word": body["word"],
             "parts": body["word"].split(),
@@ -319,15 +326,13 @@ def served(made_up: MadeUp, port: int = 0) -> Iterator[str]:
     """Serve the page and these answers on this machine; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def log_message(self, *args: object) -> None:
             pass
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.reply("GET", b"")
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.reply("POST", self.rfile.read(int(self.headers["Content-Length"] or 0)))
 
         def reply(self, method: str, body: bytes) -> None:
@@ -335,7 +340,7 @@ def served(made_up: MadeUp, port: int = 0) -> Iterator[str]:
             kind, status = self.headers.get("Content-Type", ""), 200
             try:
                 content, of_type = made_up.answer(method, self.path, body, kind)
-            except Refused as refused:
+            except RefusedError as refused:
                 content, of_type, status = {"error": str(refused)}, "json", refused.status
             if content is None:
                 status, content = 204, b""

@@ -113,9 +113,8 @@ class Layouts:
             self._process.kill()
             self._process.wait()
 
-    def place(self, vectors: NDArray[Any]) -> NDArray[np.float32]:
-        """Return where other words or images would lie, shape (k, 2), with all else where it is."""
-        now = self.current
+    def place(self, vectors: NDArray[Any], now: Layout) -> NDArray[np.float32]:
+        """Return where other words or images lie in a layout, shape (k, 2); nothing else moves."""
         everything = np.concatenate([self._points, self._words])
         return place(everything, np.concatenate([now.points, now.words]), vectors)
 

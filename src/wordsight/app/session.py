@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.queries import WordQuery
 from wordsight.exceptions import InputError
 from wordsight.exploration.gallery import Gallery
 from wordsight.exploration.teaching import Preview, preview
+from wordsight.mapping.base import moved_words
 from wordsight.persistence import save_model
 from wordsight.storage import refuse_existing
 from wordsight.words.descriptions import Encoder, describe
@@ -158,6 +160,15 @@ class Session:
         table = self._described(name, description)
         vector = None if table is None else table.vectors[0]
         return preview(state.model, gallery, name, vector, n_examples=24)
+
+    def look_up(self, name: str, description: str | None = None) -> WordQuery:
+        """Return where a name lies, or what is said of it: all there is to see without images."""
+        model = self.state.model
+        table = self._described(name, description)
+        if table is None:
+            return model.query(name)
+        vector = table.vectors[0]
+        return WordQuery(name, (), moved_words(model.mapping_, vector[None])[0], vector)
 
     def teach(self, name: str, description: str | None = None) -> State:
         """Add a class by its name, or by what is said of it."""
