@@ -3,12 +3,14 @@
 import { count, h } from "./dom.js";
 import { token } from "./palette.js";
 
-const MOST_ROWS = 24;
+const MOST_ROWS = 32;
+const MANY_ROWS = 14;  // from here on the table has a line of its own, and small cells
 
 /** Build the matrix once; gives a function that takes new counts. */
 export function buildConfusion(holder, table, classes) {
   const columns = classes.map((one) => one.name);
   if (table.columns > table.k) columns.push("novel");
+  holder.closest(".gate-grid").classList.toggle("wide", table.k > MANY_ROWS);
   return table.k <= MOST_ROWS ? asTable(holder, table, classes, columns) : asPicture(holder, table, classes, columns);
 }
 
@@ -23,7 +25,7 @@ function asTable(holder, table, classes, columns) {
       cells.push(cell);
       return cell;
     })));
-  holder.replaceChildren(h("table", {},
+  holder.replaceChildren(h("table", { class: table.k > MANY_ROWS ? "dense" : "" },
     h("caption", { class: "visually-hidden" }, "Images by true class (rows) and predicted class (columns)"),
     h("thead", {}, h("tr", {}, h("td", {}), columns.map((name, c) => h("th", { scope: "col", class: side(c) }, h("span", {}, name))))),
     h("tbody", {}, rows)));

@@ -24,6 +24,10 @@ function open(view, { focus = false } = {}) {
   if (location.hash !== `#${view}`) history.replaceState(null, "", `#${view}`);
   document.body.dataset.view = view;
   if (focus) byId(`tab-${view}`).focus();
+  else if (document.activeElement.closest("[role=tabpanel]")?.hidden) {
+    // what had the focus is hidden now: go on where the new view begins
+    byId(`view-${view}`).querySelector("h2[tabindex], #map-marks").focus({ preventScroll: true });
+  }
   if (view === "gate" && state.session) openGate();
 }
 

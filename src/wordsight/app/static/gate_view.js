@@ -63,13 +63,13 @@ function build({ stay = false } = {}) {
   byId("gate-curve-panel").hidden = !gate.curve;
   byId("gate-best").hidden = !gate.curve;
   byId("gate-confusion-panel").hidden = !gate.truth.some((t) => t >= 0);
+  fillConfusion = buildConfusion(byId("gate-confusion"), table, classes);
   movePoint = () => {};
   if (gate.curve) {
     const operating = countAt(table, gate.threshold);
     movePoint = drawCurve(byId("gate-curve"), gate.curve, { seen: operating.onSeen, unseen: operating.onUnseen });
     byId("gate-curve-note").textContent = `Circle: this threshold. Diamond: the one in use. Triangle: best harmonic mean, ${percent(gate.curve.best.harmonic_mean, 1)}. Area ${gate.curve.area.toFixed(3)}.`;
   }
-  fillConfusion = buildConfusion(byId("gate-confusion"), table, classes);
   byId("gate-note").textContent = state.session.model.gate === "probability"
     ? "0 is the threshold the model came with. This model weighs both sides by P(unseen); the numbers here are those of a plain yes or no at the threshold."
     : "0 is the threshold the model came with.";

@@ -18,7 +18,7 @@ const abouts = new Map();
 
 export function startMap() {
   scatter = new Scatter(byId("map-points"), byId("map-marks"), { pictures: api.imageAddress });
-  scatter.onDrawn = firstDrawn;
+  scatter.onDrawn = drawn;
   listenTo(scatter, {
     lassoMode: () => byId("map-lasso").getAttribute("aria-pressed") === "true",
     hover: (i) => { if (!pinned) show(i); },
@@ -69,7 +69,8 @@ function takeMap() {
   }
   draw();
   showStatus();
-  show(-1);
+  const kept = pinned && scatter.focus < points.x.length;
+  show(kept ? scatter.focus : -1, { pin: kept });
 }
 
 function showStatus() {
@@ -211,6 +212,8 @@ function fillCard(i, about, problem = "") {
 
 function placeCard(card, i) {
   const [x, y] = scatter.screenOf(i);
+  const away = x < 0 || y < 0 || x > scatter.width || y > scatter.height;
+  card.classList.toggle("away", away);
   const { offsetWidth: width, offsetHeight: height } = card;
   const left = x + 18 + width < scatter.width ? x + 18 : x - 18 - width;
   card.style.left = `${Math.max(6, left)}px`;
@@ -234,13 +237,17 @@ function showSelection() {
   fill(byId("selection"),
     h("div", { class: "side-head" },
       h("h3", {}, `${plural(indices.length, "image", "images")} selected`),
-      h("button", { type: "button", class: "link", onclick: () => select([]) }, "clear")),
+      h("button", { type: "button", class: "link", onclick: () => {
+        select([]);
+        byId("map-marks").focus();
+      } }, "clear")),
     h("ul", { class: "counts" }, most.slice(0, 8).map(([name, n]) => h("li", {}, h("span", {}, name), h("span", {}, count(n))))),
     left > 0 ? h("p", { class: "note" }, `and ${plural(left, "class", "classes")} more`) : null,
     tiles(indices));
 }
 
-function firstDrawn() {
+function drawn() {
+  if (pinned) placeCard(byId("map-card"), scatter.focus);  // it goes with its image
   if (document.documentElement.dataset.ready) return;
   document.documentElement.dataset.ready = "map";
   performance.mark("wordsight:ready");

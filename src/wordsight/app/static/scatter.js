@@ -195,7 +195,7 @@ export class Scatter {
     this.drawMarks();
     this.lastDrawMs = performance.now() - start;
     if (this.move) this.draw();
-    else this.onDrawn?.();
+    this.onDrawn?.();
   }
 
   step(now) {

@@ -51,7 +51,10 @@ function showPreview(found) {
   const description = described();
   const most = Math.max(1, ...found.taken_from.map((one) => one.count));
   const accept = h("button", { type: "button", class: "primary", disabled: found.already, onclick: () =>
-    change(() => api.teach(name, description), () => `${name} is a class now.`, () => fill(byId("teach-preview"), added(name))) },
+    change(() => api.teach(name, description), () => `${name} is a class now.`, () => {
+      fill(byId("teach-preview"), added(name));
+      byId("teach-undo").focus();
+    }) },
   `Add ${name}`);
   fill(byId("teach-preview"), h("div", { class: "panel" },
     h("h3", {}, name),
@@ -60,7 +63,10 @@ function showPreview(found) {
     h("ul", { class: "chips" }, found.neighbours.map((one) => h("li", {},
       h("button", { type: "button", class: "chip", onclick: () => tell("ask", one.word) }, one.word, h("span", { class: "note" }, ` ${score(one.similarity)}`))))),
     state.session.data ? takes(found, most) : null,
-    h("p", { class: "actions" }, accept, h("button", { type: "button", onclick: () => fill(byId("teach-preview")) }, "Never mind"))));
+    h("p", { class: "actions" }, accept, h("button", { type: "button", onclick: () => {
+      fill(byId("teach-preview"));
+      byId("teach-name").focus();
+    } }, "Never mind"))));
 }
 
 function takes(found, most) {

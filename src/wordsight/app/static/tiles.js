@@ -24,8 +24,10 @@ export function tiles(indices, { first = 48, text = () => "" } = {}) {
   let shown = 0;
   const more = h("button", { type: "button", class: "link", onclick: () => grow() });
   const grow = () => {
+    const before = shown;
     list.append(...indices.slice(shown, shown + first).map((i) => tile(i, text(i))));
     shown = Math.min(indices.length, shown + first);
+    if (document.activeElement === more) list.children[before].focus();
     more.hidden = shown === indices.length;
     more.textContent = `show more (${count(indices.length - shown)} left)`;
   };
