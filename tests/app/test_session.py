@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.conftest import SEEN, json_of, solid, words
-from wordsight import CrossModalClassifier, LinearMap, StackingNovelty, load_model
+from app.conftest import SEEN, json_of, mean_colour, solid, words
+from wordsight import (
+    CrossModalClassifier,
+    EncodedFeatures,
+    LinearMap,
+    SoftmaxNovelty,
+    StackingNovelty,
+    load_model,
+    open_dataset,
+)
 from wordsight.app.explorer import Explorer
 from wordsight.app.layouts import Layouts
 from wordsight.app.session import Limits, Session
@@ -49,6 +57,22 @@ def test_novel_is_what_scores_above_the_threshold(session: Session) -> None:
         assert state.gallery is not None
         np.testing.assert_allclose(state.scores, own, rtol=0, atol=1e-6 * (1 + abs(threshold)))
         np.testing.assert_array_equal(state.gallery.recognition.is_novel, own > threshold)
+
+
+def test_a_gate_that_looks_at_logits(folder: Path) -> None:
+    X = np.concatenate([solid(name, 30, seed, off=(0, 40)) for seed, name in enumerate(SEEN)])
+    model = CrossModalClassifier(
+        words(), ["yellow"], features=EncodedFeatures(mean_colour, standardise=False),
+        mapping=LinearMap(alpha=1e-6), novelty=SoftmaxNovelty(), random_state=0,
+    ).fit(X, np.repeat(SEEN, 30))  # fmt: skip
+    session = Session(model, "logits", gallery=Gallery.of(model, open_dataset(folder)))
+    own = session.state.scores
+    threshold = float(np.sort(own)[10:12].mean())
+    session.teach("cyan")
+    state = session.set_threshold(threshold)
+    assert state.gallery is not None
+    np.testing.assert_allclose(state.scores, own, atol=1e-9)
+    np.testing.assert_array_equal(state.gallery.recognition.is_novel, own > threshold)
 
 
 def test_undo_keeps_the_threshold(session: Session) -> None:

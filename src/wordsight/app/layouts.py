@@ -1,6 +1,6 @@
 """Where the images and words lie on the page: at once by PCA, and better when that is ready.
 
-Principal components take milliseconds. What keeps neighbours together (t-SNE, UMAP) takes a minute
+Principal components take milliseconds. What keeps neighbours together (t-SNE, UMAP) takes minutes
 for 10,000 images; another process does that, out of the way of the page, and the result is kept on
 disk under a digest of all that it depends on.
 """
@@ -143,7 +143,7 @@ class Layouts:
                 made = self._run(task, self._place(folder))
                 if made is not None:
                     self.current = made
-        except OSError:
+        except (OSError, SafetensorError):
             pass  # a full disk: the page stays with what it has
         finally:
             self.refining = False

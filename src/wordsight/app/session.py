@@ -50,7 +50,7 @@ class Limits:
 
     upload_bytes: int = 25_000_000
     classes: int = 1000
-    undo: int = 50
+    undo: int = 20
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._state = State(self.model, self.model, self.gallery)
-        self._past: list[State] = []
+        self._past: list[tuple[CrossModalClassifier, frozenset[str]]] = []
         self._saved = self._state
         self._changing = threading.Lock()
 
@@ -197,10 +197,9 @@ class Session:
         with self._changing:
             if not self._past:
                 raise InputError("there is nothing to undo; no class was added or removed")
-            before = self._past.pop()
-            now = self._state
-            if before.threshold != now.threshold:
-                before = _at_threshold(replace(before, threshold=now.threshold))
+            now, (own, added) = self._state, self._past[-1]
+            before = _at_threshold(replace(now, own=own, added=added))
+            self._past.pop()
             self._state = replace(before, revision=now.revision + 1)
             return self._state
 
@@ -251,7 +250,7 @@ class Session:
         with self._changing:
             before = self._state
             after = _at_threshold(change(before))
-            self._past = [*self._past, before][-self.limits.undo :]
+            self._past = [*self._past, (before.own, before.added)][-self.limits.undo :]
             self._state = replace(after, revision=before.revision + 1)
             return self._state
 
