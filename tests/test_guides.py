@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from wordsight.data.scenes import write_scenes
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-GUIDES = ("tutorial", "your-own-images", "word-vectors")
+GUIDES = ("tutorial", "your-own-images", "word-vectors", "asking")
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 
 

@@ -33,8 +33,8 @@ SIDE = 8
 
 def words() -> WordVectors:
     """Each colour's word is its corner of the cube; `dark` has a word that is no corner."""
-    table = {name: np.array(rgb) / 255 for name, rgb in COLOURS.items()}
-    return WordVectors([*table, "dark"], [*table.values(), [0.1, 0.2, 0.3]])
+    corners = np.array(list(COLOURS.values())) / 255
+    return WordVectors([*COLOURS, "dark"], np.vstack([corners, [0.1, 0.2, 0.3]]))
 
 
 def mean_colour(images: NDArray[np.uint8]) -> NDArray[np.float32]:

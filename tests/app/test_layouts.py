@@ -138,7 +138,7 @@ def test_a_process_that_fails_leaves_the_page_with_what_it_has(
 
 def test_words_that_come_later_go_among_the_points_they_are_near(points: Points) -> None:
     layouts = Layouts(points, points[:3])
-    (placed,) = layouts.place(points[[30]])
+    (placed,) = layouts.place(points[[30]], layouts.current)
     np.testing.assert_allclose(placed, layouts.current.points[30], atol=1e-4)
 
 

@@ -219,7 +219,7 @@ def test_threshold_moves_the_verdicts_and_not_the_scores(client: TestClient) -> 
     assert json_of(client.get("/api/images/22/about"))["is_novel"] is False
     # a yellow picture is of a seen class now, by hand and among the data
     for sent in ({"content": picture("yellow")}, {"json": {"i": 22}}):
-        told = json_of(client.post("/api/classify", **sent))  # type: ignore[arg-type]
+        told = json_of(client.post("/api/classify", **sent))
         assert (told["is_novel"], told["classes"][0]["kind"]) == (False, "seen")
         assert 0 < told["novelty_score"] < told["threshold"]
     assert json_of(client.post("/api/threshold", json={"value": None}))["model"]["threshold"] == 0

@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.conftest import SEEN, json_of, solid, words
-from wordsight import CrossModalClassifier, LinearMap, StackingNovelty, load_model
+from app.conftest import SEEN, json_of, mean_colour, solid, words
+from wordsight import (
+    CrossModalClassifier,
+    EncodedFeatures,
+    LinearMap,
+    SoftmaxNovelty,
+    StackingNovelty,
+    load_model,
+    open_dataset,
+)
+from wordsight.app.explorer import Explorer
 from wordsight.app.layouts import Layouts
 from wordsight.app.session import Limits, Session
-from wordsight.app.views import gate_view, map_view
+from wordsight.app.views import gate_view, map_view, session_view
 from wordsight.exceptions import InputError
 from wordsight.exploration.gallery import Gallery
 from wordsight.words.descriptions import describe
@@ -50,6 +59,22 @@ def test_novel_is_what_scores_above_the_threshold(session: Session) -> None:
         np.testing.assert_array_equal(state.gallery.recognition.is_novel, own > threshold)
 
 
+def test_a_gate_that_looks_at_logits(folder: Path) -> None:
+    X = np.concatenate([solid(name, 30, seed, off=(0, 40)) for seed, name in enumerate(SEEN)])
+    model = CrossModalClassifier(
+        words(), ["yellow"], features=EncodedFeatures(mean_colour, standardise=False),
+        mapping=LinearMap(alpha=1e-6), novelty=SoftmaxNovelty(), random_state=0,
+    ).fit(X, np.repeat(SEEN, 30))  # fmt: skip
+    session = Session(model, "logits", gallery=Gallery.of(model, open_dataset(folder)))
+    own = session.state.scores
+    threshold = float(np.sort(own)[10:12].mean())
+    session.teach("cyan")
+    state = session.set_threshold(threshold)
+    assert state.gallery is not None
+    np.testing.assert_allclose(state.scores, own, atol=1e-9)
+    np.testing.assert_array_equal(state.gallery.recognition.is_novel, own > threshold)
+
+
 def test_undo_keeps_the_threshold(session: Session) -> None:
     session.teach("cyan")
     session.set_threshold(3.0)
@@ -65,9 +90,10 @@ def test_undo_keeps_the_threshold(session: Session) -> None:
 
 def test_a_refused_change_is_none(session: Session) -> None:
     before = session.state
-    for refused in (lambda: session.teach("mauve"), lambda: session.forget("red")):
-        with pytest.raises(InputError):
-            refused()
+    with pytest.raises(InputError):
+        session.teach("mauve")
+    with pytest.raises(InputError):
+        session.forget("red")
     assert session.state is before
     assert not session.can_undo
 
@@ -114,8 +140,13 @@ class Letters:
     name = "letters"
 
     def encode(self, texts: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
-        known = {"like grass": [0, 1, 0], "like blood": [1, 0, 0], "like the sky": [0, 0, 1]}
-        known |= {"like the sea": [0, 0.6, 0.8], "like the sun": [0.8, 0.6, 0]}
+        known: dict[str, list[float]] = {
+            "like blood": [1, 0, 0],
+            "like grass": [0, 1, 0],
+            "like the sky": [0, 0, 1],
+            "like the sea": [0, 0.6, 0.8],
+            "like the sun": [0.8, 0.6, 0],
+        }
         return np.array([known[text] for text in texts], dtype=np.float32)
 
 
@@ -126,6 +157,13 @@ def test_a_class_is_taught_by_a_description() -> None:
     model = CrossModalClassifier(table, ["yellow"], mapping=LinearMap(alpha=1e-6), random_state=0)
     model.fit(X.mean(axis=(1, 2)) / 255, np.repeat(SEEN, 30))
     session = Session(model, "described", encoder=Letters())
+    told = session_view(session, session.state)["model"]
+    assert (told["describes"], told["has_text_model"]) == (True, True)
+    seen = Explorer(session).preview("cyan", "like the sea")
+    assert (seen["source"], seen["parts"]) == ("description", [])
+    # cosines with (0, 0.6, 0.8)
+    near = [(one["word"], one["similarity"]) for one in seen["neighbours"][:2]]
+    assert near == [("blue", pytest.approx(0.8)), ("green", pytest.approx(0.6))]
     with pytest.raises(InputError, match="descri"):
         session.teach("cyan")
     state = session.teach("cyan", "like the sea")

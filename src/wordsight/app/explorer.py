@@ -36,6 +36,8 @@ class Explorer:
     session : Session
     layouts : Layouts or None
         Of the session's images; None where there are none.
+    queue : WorkQueue
+        For what needs the model.
     """
 
     session: Session
@@ -90,7 +92,7 @@ class Explorer:
         explained = explain(state.model, encoded, state.gallery, k=N_NEAR)
         place = None
         if self.layouts is not None:
-            place = self.layouts.place(explained.recognition.mapped)[0]
+            place = self.layouts.place(explained.recognition.mapped, self.layouts.current)[0]
         with Image.open(io.BytesIO(encoded)) as image:  # known to be sound by now
             size = image.size
         return _with_picture(explained_view(state, explained), size, place, start)
@@ -109,7 +111,7 @@ class Explorer:
         """Say what a new class would take; without images, what its neighbours are."""
         state = self.session.state
         if state.gallery is None or name in state.classes:
-            return word_view(state, state.model.query(name))
+            return word_view(state, self.session.look_up(name, description))
         return preview_view(state, self.session.preview(name, description))
 
     def _picture(self, i: int) -> bytes:

@@ -1,6 +1,6 @@
 """Where the images and words lie on the page: at once by PCA, and better when that is ready.
 
-Principal components take milliseconds. What keeps neighbours together (t-SNE, UMAP) takes a minute
+Principal components take milliseconds. What keeps neighbours together (t-SNE, UMAP) takes minutes
 for 10,000 images; another process does that, out of the way of the page, and the result is kept on
 disk under a digest of all that it depends on.
 """
@@ -113,9 +113,8 @@ class Layouts:
             self._process.kill()
             self._process.wait()
 
-    def place(self, vectors: NDArray[Any]) -> NDArray[np.float32]:
-        """Return where other words or images would lie, shape (k, 2), with all else where it is."""
-        now = self.current
+    def place(self, vectors: NDArray[Any], now: Layout) -> NDArray[np.float32]:
+        """Return where other words or images lie in a layout, shape (k, 2); nothing else moves."""
         everything = np.concatenate([self._points, self._words])
         return place(everything, np.concatenate([now.points, now.words]), vectors)
 
@@ -144,7 +143,7 @@ class Layouts:
                 made = self._run(task, self._place(folder))
                 if made is not None:
                     self.current = made
-        except OSError:
+        except (OSError, SafetensorError):
             pass  # a full disk: the page stays with what it has
         finally:
             self.refining = False

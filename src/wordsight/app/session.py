@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.classifiers.cross_modal import CrossModalClassifier
+from wordsight.classifiers.queries import WordQuery
 from wordsight.exceptions import InputError
 from wordsight.exploration.gallery import Gallery
 from wordsight.exploration.teaching import Preview, preview
+from wordsight.mapping.base import moved_words
 from wordsight.persistence import save_model
 from wordsight.storage import refuse_existing
 from wordsight.words.descriptions import Encoder, describe
@@ -48,7 +50,7 @@ class Limits:
 
     upload_bytes: int = 25_000_000
     classes: int = 1000
-    undo: int = 50
+    undo: int = 20
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._state = State(self.model, self.model, self.gallery)
-        self._past: list[State] = []
+        self._past: list[tuple[CrossModalClassifier, frozenset[str]]] = []
         self._saved = self._state
         self._changing = threading.Lock()
 
@@ -158,6 +160,15 @@ class Session:
         table = self._described(name, description)
         vector = None if table is None else table.vectors[0]
         return preview(state.model, gallery, name, vector, n_examples=24)
+
+    def look_up(self, name: str, description: str | None = None) -> WordQuery:
+        """Return where a name lies, or what is said of it: all there is to see without images."""
+        model = self.state.model
+        table = self._described(name, description)
+        if table is None:
+            return model.query(name)
+        vector = table.vectors[0]
+        return WordQuery(name, (), moved_words(model.mapping_, vector[None])[0], vector)
 
     def teach(self, name: str, description: str | None = None) -> State:
         """Add a class by its name, or by what is said of it."""
@@ -186,10 +197,9 @@ class Session:
         with self._changing:
             if not self._past:
                 raise InputError("there is nothing to undo; no class was added or removed")
-            before = self._past.pop()
-            now = self._state
-            if before.threshold != now.threshold:
-                before = _at_threshold(replace(before, threshold=now.threshold))
+            now, (own, added) = self._state, self._past[-1]
+            before = _at_threshold(replace(now, own=own, added=added))
+            self._past.pop()
             self._state = replace(before, revision=now.revision + 1)
             return self._state
 
@@ -240,7 +250,7 @@ class Session:
         with self._changing:
             before = self._state
             after = _at_threshold(change(before))
-            self._past = [*self._past, before][-self.limits.undo :]
+            self._past = [*self._past, (before.own, before.added)][-self.limits.undo :]
             self._state = replace(after, revision=before.revision + 1)
             return self._state
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordsight import __version__
-from wordsight.app.layouts import Layouts
+from wordsight.app.layouts import Layout, Layouts
 from wordsight.app.session import Session, State
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.queries import WordQuery
@@ -85,7 +85,7 @@ def map_view(state: State, layouts: Layouts, initial: CrossModalClassifier) -> J
     gallery, model = state.images(), state.model
     now = layouts.current
     n_seen = len(model.seen_)
-    places = _word_places(model, initial, layouts, now.words)
+    places = _word_places(model, initial, layouts, now)
     return {
         "revision": state.revision,
         "layout": {"kind": now.kind, "refining": layouts.refining, "progress": None},
@@ -221,13 +221,13 @@ def _word_places(
     model: CrossModalClassifier,
     initial: CrossModalClassifier,
     layouts: Layouts,
-    laid_out: NDArray[np.float32],
+    now: Layout,
 ) -> NDArray[np.float32]:
     """Return where the words of all classes lie; those that came later do not move the others."""
     known = {
         (str(name), vector.tobytes()): place
         for name, vector, place in zip(
-            initial.classes_, initial.word_vectors_, laid_out, strict=True
+            initial.classes_, initial.word_vectors_, now.words, strict=True
         )
     }
     keys = [
@@ -238,7 +238,7 @@ def _word_places(
     places = np.array([known.get(key, (0.0, 0.0)) for key in keys], dtype=np.float32)
     if new:
         moved = moved_words(model.mapping_, model.word_vectors_[new])
-        places[new] = layouts.place(moved)
+        places[new] = layouts.place(moved, now)
     return places
 
 

@@ -103,7 +103,8 @@ def explore(
         raise InputError(f"--save-to names {save_to}, which is no folder; make it first")
     if layout == "umap" and not umap_is_installed():
         raise InputError(
-            "--layout umap was given, and umap-learn is not installed; install it, or use tsne"
+            "--layout umap was given, and umap-learn is not installed: pip install "
+            "'wordsight[umap]', or use tsne"
         )
     with listen(host, port) as taken:  # before the long work: a port in use is to be told at once
         session = Session(

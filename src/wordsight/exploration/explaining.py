@@ -216,18 +216,15 @@ def _shares(found: Recognition) -> tuple[ClassShare, ...]:
 
 
 def _verdict(about: Explanation) -> str:
-    side, than = ("above", "more") if about.novelty_score > 0 else ("below", "less")
+    side, than, whose = ("below", "less", "a seen class")
+    if about.is_novel:
+        side, than, whose = ("above", "more", "no seen class")
     gate = (
-        f"The novelty score, {about.novelty_score:.3g}, is {side} the threshold, 0: the image is "
-        f"{than} unusual than the gate allows images of seen classes to be, so it is taken for "
-        f"one of {'no' if about.is_novel else 'a'} seen class"
+        f"The novelty score, {about.novelty_score:.3g}, is {side} 0: the image is {than} unusual "
+        f"than the gate lets images of seen classes be, and is taken for one of {whose}"
     )
     if not about.recognition.unseen_proba.shape[1]:
-        return f"{gate}. The model knows no unseen class, so the seen ones share all probability."
+        return f"{gate}; but the model knows seen classes alone, which share all probability."
     if about.gate == "hard":
-        kind = "unseen" if about.is_novel else "seen"
-        return f"{gate}, and only {kind} classes are considered."
-    return (
-        f"{gate}. Its probability of that, {about.novelty_proba:.2f}, weighs unseen against seen "
-        "classes."
-    )
+        return f"{gate}; only {'unseen' if about.is_novel else 'seen'} classes are considered."
+    return f"{gate}; p(unseen | image) = {about.novelty_proba:.2f} weighs the two kinds of classes."

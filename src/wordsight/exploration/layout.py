@@ -134,9 +134,9 @@ def _directions(table: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _pca(both: NDArray[np.float64], random_state: int) -> Flat:
-    n_components = min(2, *both.shape)
     flat = np.zeros((len(both), 2), dtype=np.float32)
-    if n_components:
+    if len(both) > 1 and np.ptp(both, axis=0).any():
+        n_components = min(2, *both.shape)
         pca = PCA(n_components, svd_solver="covariance_eigh", random_state=random_state)
         flat[:, :n_components] = pca.fit_transform(both)
     return flat

@@ -61,8 +61,8 @@ def patch_mosaic(
     features : PatchFeatures
         Fitted.
     weights : array-like, shape (F,)
-        What an image gains for each unit of each standardised feature. They are divided by the
-        features' scales, which makes them weights of a patch, however common it is.
+        What an image gains by each standardised feature: by a patch that is there as much more
+        than in other images as patches of its kind vary.
     tiles : int, default 6
         Patches along a side of a quadrant.
 
@@ -79,7 +79,7 @@ def patch_mosaic(
             f"weights of shape {given.shape} were given; expected one for each of "
             f"{len(features.scale_)} features"
         )
-    of_quadrant = (given / features.scale_).reshape(4, -1)
+    of_quadrant = given.reshape(4, -1)
     greatest = max(float(of_quadrant.max()), 0.0) or 1.0
     patches = patches_of_features(features)
     size = tiles * features.patch_size
