@@ -553,9 +553,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "seen_classifier_")
         twin = copy.copy(self)
-        twin.novelty_ = copy.deepcopy(
-            self.novelty_
-        )  # the one part that a change of classes touches
+        # the one part that a change of classes or of the threshold touches
+        twin.novelty_ = copy.deepcopy(self.novelty_)
         return twin
 
     def move_threshold(self, novelty_score: float) -> Self:
