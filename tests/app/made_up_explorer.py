@@ -5,7 +5,7 @@ No model is trained: 10,000 points lie about their words, and every number is dr
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -291,7 +291,7 @@ class MadeUp:
         if parts[1] == "classify":
             return self.classify(body, kind), "json"
         sent = json.loads(body) if body else {}
-        answers = {
+        answers: dict[str, Callable[[], Any]] = {
             "session": self.session,
             "health": lambda: {"ok": True},
             "map": lambda: self.map(query.get("since", [None])[0]),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
 from app.browser import CHECK_CONTRAST, FOCUSED, NAMELESS, Watched, launched, opened
 from app.conftest import picture
@@ -68,6 +68,7 @@ def number(text: str) -> float:
 
 def figures(watched: Watched) -> dict[str, float]:
     """The row of numbers below the slider."""
+    watched.page.locator("#gate-numbers dt").first.wait_for()
     names = watched.page.locator("#gate-numbers dt").all_inner_texts()
     values = watched.page.locator("#gate-numbers strong").all_inner_texts()
     return {name: number(value) for name, value in zip(names, values, strict=True)}
@@ -190,6 +191,17 @@ def test_pointing_at_an_image_tells_what_it_is(watched: Watched, made_up: MadeUp
     expect(page.locator(".verdict")).to_contain_text("novelty score")
 
 
+def test_a_word_on_the_map_is_asked_for(watched: Watched) -> None:
+    x, y = watched.script("""async () => {
+      const scatter = (await import("/static/map_view.js")).mapScatter();
+      const box = scatter.marks.getBoundingClientRect(), word = scatter.words.at(-1);
+      const [x, y] = scatter.toScreen(word.ux, word.uy);
+      return [x + box.left, y + box.top];
+    }""")
+    watched.page.mouse.click(x, y)
+    expect(watched.page.locator("#ask-answer")).to_contain_text(f"nearest to “{UNSEEN[-1]}”")
+
+
 def test_a_lasso_selects_and_a_class_can_be_left_out(watched: Watched, made_up: MadeUp) -> None:
     page = watched.page
     page.locator("#map-lasso").click()
@@ -254,7 +266,8 @@ def test_the_numbers_of_the_gate_are_those_of_the_library(
             ("harmonic mean", "harmonic_mean"),
             ("false alarms", "seen_called_novel"),
         ):
-            value = expected[key]  # type: ignore[literal-required]
+            value = dict(expected)[key]
+            assert isinstance(value, float)
             assert shown[name] == pytest.approx(100 * value, abs=0.051), (threshold, name)
         assert shown["called novel"] == (made_up.score > threshold).sum()
         cells = watched.page.locator("#gate-confusion td[title]").all_inner_texts()
@@ -302,8 +315,8 @@ def test_a_picture_is_dropped_pasted_and_chosen(watched: Watched) -> None:
     expect(page.locator("#classify-map-panel")).to_be_visible()
     watched.paste(png(), "image.png", "image/png")
     expect(page.locator("#drop-name")).to_have_text("image.png")
-    file = {"name": "chosen.png", "mimeType": "image/png", "buffer": png()}
-    page.locator("#file").set_input_files(file)  # type: ignore[arg-type]
+    chosen = FilePayload(name="chosen.png", mimeType="image/png", buffer=png())
+    page.locator("#file").set_input_files(chosen)
     expect(page.locator("#drop-name")).to_have_text("chosen.png")
     page.locator("#classify-result .tile").first.click()
     expect(page.locator("#drop-name")).to_contain_text("of the data")

@@ -16,7 +16,7 @@ export function lookOf(name) {
   return look(Math.max(0, k));
 }
 
-/** Points, words and looks for a `Scatter`, coloured by "truth", "predicted" or "novel". */
+/** The words of a map for a `Scatter`, in the colours of their classes. */
 export function wordsOf(map) {
   const names = allNames();
   return map.words.map((word) => ({ ...word, fill: look(Math.max(0, names.indexOf(word.name))).fill }));

@@ -83,7 +83,7 @@ async function upload(file) {
   tell("open", "classify");
   last = null;
   const against = objection(file);
-  showPicture(against ? null : URL.createObjectURL(file), file.name || "pasted picture");
+  showPicture(null, file.name || "pasted picture");
   if (against) refuse(against);
   else await run({ file }, (signal) => api.classifyUpload(file, signal));
 }
@@ -118,13 +118,14 @@ async function run(what, request) {
   try {
     const answer = await request(mine.signal);
     if (mine !== asking) return;
+    // only now: a picture that the server refuses could be too much for the browser as well
+    if (what.file && last !== what) showPicture(URL.createObjectURL(what.file), byId("drop-name").textContent);
     last = what;
     showAnswer(answer, what);
   } catch (error) {
     if (mine !== asking || error.name === "AbortError") return;
     last = null;
     refuse(error instanceof Refusal ? error.message : "The answer could not be shown; try again.");
-    if (what.file) byId("drop-image").hidden = true;
   } finally {
     if (mine === asking) byId("classify-result").removeAttribute("aria-busy");
   }
@@ -150,7 +151,10 @@ function showAnswer(answer, what) {
     answer.nearest_images.length ? h("div", { class: "panel" }, h("h3", {}, "Nearest images of the data"),
       h("div", { class: "tiles" }, answer.nearest_images.map((one) => tile(one.i, one.label || score(one.similarity))))) : null);
   showPlace(answer);
-  byId("classify-answer").scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
+  const answerBox = byId("classify-answer");
+  const { top } = answerBox.getBoundingClientRect();
+  // on a phone the answer is below what was asked
+  if (top < 0 || top > innerHeight / 2) answerBox.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
 }
 
 function truthOf(i) {

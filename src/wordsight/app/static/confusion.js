@@ -4,6 +4,7 @@ import { count, h } from "./dom.js";
 import { token } from "./palette.js";
 
 const MOST_ROWS = 32;
+const N_HARDEST = 10;
 const MANY_ROWS = 14;  // from here on the table has a line of its own, and small cells
 
 /** Build the matrix once; gives a function that takes new counts. */
@@ -73,6 +74,14 @@ function asPicture(holder, table, classes, columns) {
     }
     context.globalAlpha = 1;
   };
+}
+
+/** The classes that are recognised least, with their accuracies. */
+export function hardest({ confusion }, table, classes) {
+  return classes
+    .map((one, c) => [one, table.perClass[c] ? confusion[c * table.columns + c] / table.perClass[c] : 1])
+    .sort((a, b) => a[1] - b[1])
+    .slice(0, N_HARDEST);
 }
 
 /** The three commonest mistakes, in words. */

@@ -1,8 +1,8 @@
 // The gate: a threshold on the novelty score, and at once what it does to every image.
 
 import { api } from "./api.js";
-import { buildConfusion, worst } from "./confusion.js";
-import { alertIn, byId, count, debounced, fill, h, percent, score } from "./dom.js";
+import { buildConfusion, hardest, worst } from "./confusion.js";
+import { alertIn, bar, byId, count, debounced, fill, h, percent, score } from "./dom.js";
 import { drawCurve, drawHistogram } from "./gate_charts.js";
 import { countAt, prepare, range } from "./gate_counts.js";
 import { on, reloadGate, setSession, state } from "./store.js";
@@ -26,7 +26,7 @@ export function startGate() {
   byId("gate-use").addEventListener("click", () => keep(threshold));
   byId("gate-back").addEventListener("click", () => keep(null));
   on("gate", build);
-  on("theme", () => table && build({ stay: true }));
+  on("theme", () => table && setThreshold(threshold, { quiet: true }));
   new ResizeObserver(debounced(() => table && shown() && build({ stay: true }), 120)).observe(byId("gate-histogram"));
 }
 
@@ -68,7 +68,7 @@ function build({ stay = false } = {}) {
   if (gate.curve) {
     const operating = countAt(table, gate.threshold);
     movePoint = drawCurve(byId("gate-curve"), gate.curve, { seen: operating.onSeen, unseen: operating.onUnseen });
-    byId("gate-curve-note").textContent = `Circle: this threshold. Diamond: the one in use. Triangle: best harmonic mean, ${percent(gate.curve.best.harmonic_mean, 1)}. Area ${gate.curve.area.toFixed(3)}.`;
+    byId("gate-curve-note").textContent = `Circle: this threshold. Diamond: the one in use. Triangle: best harmonic mean, ${percent(gate.curve.best.harmonic_mean, 1)}. Dotted: the same harmonic mean. Area under the curve: ${gate.curve.area.toFixed(3)}.`;
   }
   byId("gate-note").textContent = state.session.model.gate === "probability"
     ? "0 is the threshold the model came with. This model weighs both sides by P(unseen); the numbers here are those of a plain yes or no at the threshold."
@@ -106,6 +106,8 @@ function showNumbers(found) {
   if (found.nUnseen) rows.push(["caught", percent(found.unseenNovel / found.nUnseen, 1), `${count(found.unseenNovel)} unseen images called novel`]);
   fill(byId("gate-numbers"), rows.map(([name, value, note]) =>
     h("div", {}, h("dt", {}, name), h("dd", {}, h("strong", {}, value), h("span", { class: "note" }, note)))));
+  fill(byId("gate-hardest"), hardest(found, table, state.session.classes).map(([one, share]) =>
+    bar(one.name, share, percent(share), one.kind)));
   const mistakes = worst(found, table, state.session.classes);
   byId("gate-worst").textContent = mistakes ? `Commonest mistakes: ${mistakes}.` : "";
 }

@@ -25,6 +25,7 @@ export function startMap() {
     pick: (i) => show(i, { pin: i >= 0 }),
     step: (i) => { scatter.reveal(i); show(i, { pin: true, aloud: true }); },
     explain: (i) => tell("explain", i),
+    ask: (word) => tell("ask", word),
     select: (indices) => select(indices),
     selectInView,
     release: () => { show(-1); select([]); },
@@ -242,7 +243,7 @@ function showSelection() {
         byId("map-marks").focus();
       } }, "clear")),
     h("ul", { class: "counts" }, most.slice(0, 8).map(([name, n]) => h("li", {}, h("span", {}, name), h("span", {}, count(n))))),
-    left > 0 ? h("p", { class: "note" }, `and ${plural(left, "class", "classes")} more`) : null,
+    left > 0 ? h("p", { class: "note" }, `and ${plural(left, "other class", "other classes")}`) : null,
     tiles(indices));
 }
 

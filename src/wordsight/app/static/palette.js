@@ -5,7 +5,7 @@ import { svg } from "./dom.js";
 
 const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
 const EIGHTH = { light: "#3b3f45", dark: "#d7dade" };  // black on white; light on dark
-export const SHAPES = ["circle", "square", "triangle", "down", "cross", "hexagon"];
+const SHAPES = ["circle", "square", "triangle", "down", "cross", "hexagon"];
 
 /** "light" or "dark": what is shown now. */
 export function theme() {
@@ -32,7 +32,7 @@ export const token = (name) =>
 export const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 
 /** Corners of a shape round (0, 0) within radius 1; null for the circle. */
-export function outline(shape) {
+function outline(shape) {
   const turn = (n, start) =>
     Array.from({ length: n }, (_, k) => {
       const angle = start + (2 * Math.PI * k) / n;

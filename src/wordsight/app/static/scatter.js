@@ -2,8 +2,8 @@
 // following the pointer does not draw 10,000 points again.
 
 import { calm } from "./dom.js";
-import { placeLabels } from "./labels.js";
-import { rgb, token, trace } from "./palette.js";
+import { drawLasso, drawRing, drawWords } from "./marks.js";
+import { rgb, token } from "./palette.js";
 import { makeMarker, Splats } from "./splat.js";
 
 const FIT = 0.9;  // share of the canvas that the points fill at first
@@ -169,6 +169,14 @@ export class Scatter {
     return best;
   }
 
+  /** The word whose marker is at a place on the screen, if one is. */
+  wordAt(px, py, reach = 9) {
+    return this.words.find((word) => {
+      const [sx, sy] = this.toScreen(word.ux, word.uy);
+      return Math.hypot(sx - px, sy - py) <= reach;
+    });
+  }
+
   /** Visible points that `accept(sx, sy)` takes. */
   where(accept) {
     const found = [];
@@ -252,7 +260,7 @@ export class Scatter {
   }
 
   drawPictures(context, indices) {
-    const side = 30 * this.ratio;
+    const side = (indices.length > 30 ? 30 : indices.length > 12 ? 42 : 58) * this.ratio;
     context.imageSmoothingEnabled = false;
     for (const i of indices) {
       const picture = this.picture(i);
@@ -285,44 +293,10 @@ export class Scatter {
     const context = this.marks.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
-    this.drawWords(context);
-    if (this.pin) this.drawRing(context, ...this.toScreen(...this.toUnit(this.pin.x, this.pin.y)), true);
-    if (this.focus >= 0 && this.focus < this.n) this.drawRing(context, ...this.screenOf(this.focus), false);
-    if (this.lasso) this.drawLasso(context);
-  }
-
-  drawWords(context) {
-    const ink = token("--ink"), ground = token("--ground");
-    const family = getComputedStyle(document.body).fontFamily;
-    const unseenFirst = [...this.words].sort((a, b) => (b.kind === "unseen") - (a.kind === "unseen"));
-    const marks = [];
-    for (const word of unseenFirst) {
-      const [x, y] = this.toScreen(word.ux, word.uy);
-      if (x < -20 || y < -20 || x > this.width + 20 || y > this.height + 20) continue;
-      const unseen = word.kind === "unseen";
-      trace(context, unseen ? "star" : "diamond", x, y, unseen ? 9 : 6);
-      context.fillStyle = word.fill;
-      context.strokeStyle = ground;
-      context.lineWidth = 4;
-      context.stroke();
-      context.strokeStyle = ink;
-      context.lineWidth = 1.5;
-      context.fill();
-      context.stroke();
-      context.font = `${unseen ? 700 : 500} 12.5px ${family}`;
-      marks.push({ x, y, width: context.measureText(word.name).width + 10, height: 19, key: word.name, font: context.font });
-    }
-    context.textBaseline = "middle";
-    context.textAlign = "center";
-    for (const { x, y, width, height, mark } of placeLabels(marks, this, this.labelPlaces, this.rings())) {
-      context.fillStyle = token("--label");
-      context.beginPath();
-      context.roundRect(x - width / 2, y - height / 2, width, height, 4);
-      context.fill();
-      context.fillStyle = ink;
-      context.font = mark.font;
-      context.fillText(mark.key, x, y + 0.5);
-    }
+    drawWords(context, this);
+    if (this.pin) drawRing(context, ...this.toScreen(...this.toUnit(this.pin.x, this.pin.y)), true);
+    if (this.focus >= 0 && this.focus < this.n) drawRing(context, ...this.screenOf(this.focus), false);
+    if (this.lasso) drawLasso(context, this.lasso);
   }
 
   /** What is ringed: the picture's place, and the image in focus. */
@@ -331,35 +305,6 @@ export class Scatter {
     if (this.pin) found.push(this.toScreen(...this.toUnit(this.pin.x, this.pin.y)));
     if (this.focus >= 0 && this.focus < this.n) found.push(this.screenOf(this.focus));
     return found.map(([x, y]) => ({ x, y, width: 30, height: 30 }));
-  }
-
-  drawRing(context, x, y, cross) {
-    for (const [colour, width] of [[token("--ground"), 5], [token("--ink"), 2]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.beginPath();
-      context.arc(x, y, cross ? 11 : 8, 0, 2 * Math.PI);
-      if (cross) {
-        for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-          context.moveTo(x + dx * 5, y + dy * 5);
-          context.lineTo(x + dx * 17, y + dy * 17);
-        }
-      }
-      context.stroke();
-    }
-  }
-
-  drawLasso(context) {
-    context.beginPath();
-    this.lasso.forEach(([x, y], k) => context[k ? "lineTo" : "moveTo"](x, y));
-    context.closePath();
-    context.fillStyle = token("--lasso");
-    context.fill();
-    context.strokeStyle = token("--accent");
-    context.setLineDash([5, 4]);
-    context.lineWidth = 1.5;
-    context.stroke();
-    context.setLineDash([]);
   }
 }
 

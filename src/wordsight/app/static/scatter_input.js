@@ -8,7 +8,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 /**
  * Make a scatter answer to its user.
  *
- * @param handlers { hover(i), pick(i), select(indices), selectInView(), lassoMode(): bool }
+ * @param handlers { hover(i), pick(i), ask(word), step(i), explain(i), select(indices),
+ *   selectInView(), release(), lassoMode(): bool }
  */
 export function listenTo(scatter, handlers) {
   const canvas = scatter.marks;
@@ -33,7 +34,10 @@ export function listenTo(scatter, handlers) {
     const place = at(event);
     const before = fingers.get(event.pointerId);
     if (!before) {
-      if (event.pointerType !== "touch") handlers.hover(scatter.nearest(...place));
+      if (event.pointerType === "touch") return;
+      const onWord = Boolean(scatter.wordAt(...place));
+      canvas.classList.toggle("on-word", onWord);
+      handlers.hover(onWord ? -1 : scatter.nearest(...place));
       return;
     }
     travelled += Math.hypot(place[0] - before[0], place[1] - before[1]);
@@ -60,8 +64,9 @@ export function listenTo(scatter, handlers) {
     if (lasso && lasso.length > 2 && travelled > 12) {
       handlers.select(scatter.where((x, y) => inside(lasso, x, y)));
     } else if (travelled < 5) {
-      const reach = event.pointerType === "touch" ? 22 : 12;
-      handlers.pick(scatter.nearest(...at(event), reach));
+      const word = scatter.wordAt(...at(event));
+      if (word) handlers.ask(word.name);
+      else handlers.pick(scatter.nearest(...at(event), event.pointerType === "touch" ? 22 : 12));
     }
     scatter.drawMarks();
   });

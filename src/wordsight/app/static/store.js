@@ -29,7 +29,7 @@ export async function setSession(session, { force = false } = {}) {
   if (changed && session.data) await Promise.all([reloadMap(), state.gate ? reloadGate() : null]);
 }
 
-export async function reloadMap() {
+async function reloadMap() {
   state.map = await api.map();
   tell("map");
   refine();
@@ -63,7 +63,3 @@ export function select(indices) {
   state.selection = indices;
   tell("selection");
 }
-
-/** How many classes the server says are there, by name. */
-export const kindOf = (name) =>
-  state.session.classes.find((one) => one.name === name)?.kind ?? "unknown";

@@ -5,7 +5,7 @@ import { count, h } from "./dom.js";
 import { state, tell } from "./store.js";
 
 /** What an image is called: by its class where it is labelled. */
-export function nameOf(i) {
+function nameOf(i) {
   const label = state.map?.points.label[i] ?? -1;
   return label >= 0 ? `${state.map.class_names[label]}, image ${i}` : `image ${i}`;
 }
