@@ -215,6 +215,7 @@ def test_threshold_moves_the_verdicts_and_not_the_scores(client: TestClient) -> 
     np.testing.assert_allclose(after["score"], before["score"], rtol=1e-5)
     points = json_of(client.get("/api/map"))["points"]
     assert not any(points["novel"])
+    assert points["novelty"] == after["score"]
     assert set(points["predicted"]) == {0, 1, 2}
     assert json_of(client.get("/api/images/22/about"))["is_novel"] is False
     # a yellow picture is of a seen class now, by hand and among the data
