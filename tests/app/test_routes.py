@@ -227,7 +227,9 @@ def test_threshold_moves_the_verdicts_and_not_the_scores(client: TestClient) -> 
     assert json_of(client.get("/api/map"))["points"]["novel"] == JUDGED_NOVEL.astype(int).tolist()
 
 
-@pytest.mark.parametrize("sent", ['{"value": "high"}', "{}", '{"value": NaN}', '{"value": 1e999}'])
+@pytest.mark.parametrize(
+    "sent", ['{"value": "high"}', "{}", '{"value": NaN}', '{"value": 1e999}', '{"value": -1e300}']
+)
 def test_no_threshold(client: TestClient, sent: str) -> None:
     reply = client.post(
         "/api/threshold", content=sent, headers={"Content-Type": "application/json"}
