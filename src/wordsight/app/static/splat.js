@@ -3,14 +3,13 @@
 
 import { trace } from "./palette.js";
 
-const OPAQUE = 250;
+const OPAQUE = 0xff000000, RED_BLUE = 0x00ff00ff, GREEN = 0x0000ff00;  // bytes lie as a, b, g, r
 
 /** A picture of one colour that markers are set into. */
 export class Splats {
   constructor(width, height, ground) {
     this.image = new ImageData(width, height);
     this.pixels = new Uint32Array(this.image.data.buffer);
-    this.bytes = this.image.data;
     this.ground = ground;
   }
 
@@ -21,25 +20,39 @@ export class Splats {
 
   /** Set a marker's middle at a pixel; `alpha` from 0 to 1 fades the whole of it. */
   set(marker, x, y, alpha) {
+    const { pixels } = this;
     const { width, height } = this.image;
-    const { dx, dy, rgba, packed, reach } = marker;
+    const { dx, dy, reach } = marker;
+    const { redBlue, green, rest } = faded(marker, alpha);
     const within = x >= reach && y >= reach && x < width - reach && y < height - reach;
     for (let k = 0; k < dx.length; k++) {
       const px = x + dx[k], py = y + dy[k];
       if (!within && (px < 0 || py < 0 || px >= width || py >= height)) continue;
-      const at = py * width + px;
-      const a = rgba[4 * k + 3] * alpha;
-      if (a >= OPAQUE) {
-        this.pixels[at] = packed[k];
-        continue;
-      }
-      const share = a / 255, byte = 4 * at;
-      for (let channel = 0; channel < 3; channel++) {
-        const old = this.bytes[byte + channel];
-        this.bytes[byte + channel] = old + (rgba[4 * k + channel] - old) * share;
-      }
+      const at = py * width + px, below = pixels[at];
+      // red and blue are mixed in one number, 16 bits apart, and green in another
+      pixels[at] = OPAQUE
+        | (((Math.imul(below & RED_BLUE, rest[k]) + redBlue[k]) >>> 8) & RED_BLUE)
+        | (((Math.imul(below & GREEN, rest[k]) + green[k]) >>> 8) & GREEN);
     }
   }
+}
+
+/** A marker's pixels times their opacity (0 to 256), and what is left for the ground below. */
+function faded(marker, alpha) {
+  let made = marker.faded.get(alpha);
+  if (!made) {
+    const { rgba, dx } = marker;
+    const n = dx.length;
+    made = { redBlue: new Uint32Array(n), green: new Uint32Array(n), rest: new Uint16Array(n) };
+    for (let k = 0; k < n; k++) {
+      const a = Math.round((rgba[4 * k + 3] / 255) * alpha * 256);
+      made.redBlue[k] = Math.imul((rgba[4 * k + 2] << 16) | rgba[4 * k], a);
+      made.green[k] = Math.imul(rgba[4 * k + 1] << 8, a);
+      made.rest[k] = 256 - a;
+    }
+    marker.faded.set(alpha, made);
+  }
+  return made;
 }
 
 /** Draw a marker once, and keep the pixels that are not empty. */
@@ -66,7 +79,7 @@ export function makeMarker({ fill, shape, hollow = false }, radius, edge) {
     dx: Int8Array.from(used, (k) => (k % side) - half),
     dy: Int8Array.from(used, (k) => Math.floor(k / side) - half),
     rgba,
-    packed: Uint32Array.from(used, (_, j) => (255 << 24) | (rgba[4 * j + 2] << 16) | (rgba[4 * j + 1] << 8) | rgba[4 * j]),
     reach: half,
+    faded: new Map(),
   };
 }

@@ -70,7 +70,7 @@ function showPreview(found) {
 }
 
 function takes(found, most) {
-  if (!found.n_taken) return h("p", {}, "It would take no image from another class.");
+  if (!found.n_taken) return h("h4", {}, "It would take no image from another class");
   return h("div", {},
     h("h4", {}, `It would take ${plural(found.n_taken, "image", "images")}`),
     h("ul", { class: "bars" }, found.taken_from.map((one) =>
