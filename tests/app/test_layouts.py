@@ -111,20 +111,22 @@ def test_the_file_appears_whole(points: Points, kept: Path) -> None:
     assert file.suffix == ".safetensors"  # and nothing unfinished beside it
 
 
-def test_a_layout_that_is_not_wanted_any_more_is_given_up(points: Points) -> None:
+def test_a_layout_that_is_not_wanted_any_more_is_given_up(
+    points: Points, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     many = np.random.default_rng(0).normal(size=(4000, 5)).astype(np.float32)
     layouts = Layouts(many, points[:3], kind="tsne")
     layouts.start()
     end = time.monotonic() + 30
     while layouts._process is None and time.monotonic() < end:
         time.sleep(0.01)
+    assert len(list(tmp_path.iterdir())) == 1
     layouts.close()
     assert layouts._process is not None
     assert layouts._process.poll() is not None
-    end = time.monotonic() + 10
-    while layouts.refining and time.monotonic() < end:
-        time.sleep(0.01)
     assert (layouts.refining, layouts.current.kind) == (False, "pca")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_fails_leaves_the_page_with_what_it_has(

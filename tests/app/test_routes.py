@@ -215,6 +215,7 @@ def test_threshold_moves_the_verdicts_and_not_the_scores(client: TestClient) -> 
     np.testing.assert_allclose(after["score"], before["score"], rtol=1e-5)
     points = json_of(client.get("/api/map"))["points"]
     assert not any(points["novel"])
+    assert points["novelty"] == after["score"]
     assert set(points["predicted"]) == {0, 1, 2}
     assert json_of(client.get("/api/images/22/about"))["is_novel"] is False
     # a yellow picture is of a seen class now, by hand and among the data
@@ -226,7 +227,9 @@ def test_threshold_moves_the_verdicts_and_not_the_scores(client: TestClient) -> 
     assert json_of(client.get("/api/map"))["points"]["novel"] == JUDGED_NOVEL.astype(int).tolist()
 
 
-@pytest.mark.parametrize("sent", ['{"value": "high"}', "{}", '{"value": NaN}', '{"value": 1e999}'])
+@pytest.mark.parametrize(
+    "sent", ['{"value": "high"}', "{}", '{"value": NaN}', '{"value": 1e999}', '{"value": -1e300}']
+)
 def test_no_threshold(client: TestClient, sent: str) -> None:
     reply = client.post(
         "/api/threshold", content=sent, headers={"Content-Type": "application/json"}

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
-from app.conftest import SEEN, json_of, mean_colour, solid, words
+from app.conftest import ADDRESS, SEEN, json_of, mean_colour, picture, solid, words
 from wordsight import (
     CrossModalClassifier,
     EncodedFeatures,
@@ -23,6 +23,7 @@ from wordsight import (
 )
 from wordsight.app.explorer import Explorer
 from wordsight.app.layouts import Layouts
+from wordsight.app.server import create_app
 from wordsight.app.session import Limits, Session
 from wordsight.app.views import gate_view, map_view, session_view
 from wordsight.exceptions import InputError
@@ -249,6 +250,13 @@ def test_a_model_with_a_foreign_encoder_says_why_it_cannot_be_saved(client: Test
     told = json_of(client.post("/api/save", json={"name": "new"}))
     assert told["path"].endswith("new")
     assert "exists already" in json_of(client.post("/api/save", json={"name": "new"}), 400)["error"]
+
+
+def test_a_model_of_ready_features_cannot_see_pictures(on_features: Session) -> None:
+    with TestClient(create_app(on_features), base_url=ADDRESS) as client:
+        told = json_of(client.post("/api/classify", content=picture()), 400)
+        assert "ready features" in told["error"]
+        assert json_of(client.post("/api/teach", json={"name": "cyan"}))["can_undo"] is True
 
 
 # reading while something changes

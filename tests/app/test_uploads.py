@@ -2,26 +2,33 @@
 
 import asyncio
 import io
+import json
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import HTTPException, Request
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
 from app.conftest import ADDRESS, json_of, picture
+from wordsight import CrossModalClassifier
 from wordsight.app.bodies import JSON_BYTES, read_body
 from wordsight.app.server import create_app
 from wordsight.app.session import Limits, Session
 from wordsight.app.work import WorkQueue
+from wordsight.exploration.gallery import Gallery
 
 LIMIT = 20_000
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -90,13 +97,11 @@ def test_a_picture_that_is_too_long(narrow: TestClient) -> None:
 )
 def test_json_that_is_too_long(client: TestClient, path: str) -> None:
     sent = b'{"name": "' + b"x" * JSON_BYTES + b'"}'
-    headers = {"Content-Type": "application/json"}
-    json_of(client.post(f"/api/{path}", content=sent, headers=headers), 413)
+    json_of(client.post(f"/api/{path}", content=sent, headers=JSON), 413)
 
 
 def test_json_that_is_nested_deeply(client: TestClient) -> None:
-    headers = {"Content-Type": "application/json"}
-    json_of(client.post("/api/ask", content=b"[" * 60_000, headers=headers), 400)
+    json_of(client.post("/api/ask", content=b"[" * 60_000, headers=JSON), 400)
 
 
 def huge_png(side: int) -> bytes:
@@ -146,6 +151,48 @@ def test_a_picture_of_another_size_and_kind(client: TestClient) -> None:
     Image.new("L", (300, 200), 0).save(buffer, "BMP")
     told = json_of(client.post("/api/classify", content=buffer.getvalue()))
     assert (told["width"], told["height"]) == (300, 200)
+
+
+ROUTES = {
+    "threshold": ["value"],
+    "classify": ["i"],
+    "teach/preview": ["name"],
+    "teach": ["name"],
+    "forget": ["name"],
+    "save": ["name"],
+    "ask": ["word", "k"],
+}
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800")
+VALUES |= st.lists(VALUES, max_size=2)
+
+
+@pytest.fixture(scope="module")
+def lasting(model: CrossModalClassifier, gallery: Gallery) -> Iterator[TestClient]:
+    """An explorer for many requests; it has nowhere to save to."""
+    session = Session(model, "colours", gallery=gallery, save_to=Path("/nowhere"))
+    with TestClient(create_app(session), base_url=ADDRESS) as client:
+        yield client
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_is_sent_is_answered(lasting: TestClient, route: str, data: st.DataObject) -> None:
+    known = st.fixed_dictionaries(dict.fromkeys(ROUTES[route], VALUES))
+    sent = data.draw(known | st.dictionaries(st.text(), VALUES, max_size=2) | VALUES)
+    reply = lasting.post(f"/api/{route}", content=json.dumps(sent), headers=JSON)
+    assert reply.status_code < 500
+    assert isinstance(reply.json(), dict)
+    assert ("error" in reply.json()) == (reply.status_code >= 400)
+    if route == "threshold":  # which all views depend on
+        for view in ("map", "gate", "images/0/about"):
+            assert lasting.get(f"/api/{view}").status_code == 200
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.binary(max_size=200))
+def test_whatever_is_dropped_is_answered(lasting: TestClient, content: bytes) -> None:
+    assert "error" in json_of(lasting.post("/api/classify", content=content), 400)
 
 
 # the queue

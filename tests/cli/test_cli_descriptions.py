@@ -85,6 +85,15 @@ def test_fit_and_predict_by_descriptions(
     assert done.code == 0, done.err
     labels = {json.loads(line)["label"] for line in out.read_text().splitlines()}
     assert labels <= {*SEEN, "green cross"}
+    changed = tmp_path / "changed"
+    done = run(
+        "classes", model, "--also-described", more, "--text-model", text_model,
+        "--remove", "red circle", "--out", changed, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert load_model(changed).unseen_.tolist() == ["green cross"]
+    assert json.loads(done.out)[-1]["nearest_words"][0]["word"] in SEEN
+    check_failed(run("ask", model, scenes, "zebra"), 2, "describe each in a sentence")
     check_failed(
         run("predict", model, scenes / "test", "--also", "zebra"),
         2, "zebra is named, and the model knows classes by descriptions by",

@@ -19,7 +19,7 @@ COLOURS = {
 SEEN = ("red", "green", "blue")
 WORDS = WordVectors(
     [*COLOURS, "dark", "light"],
-    [*(np.array(rgb) / 255.0 for rgb in COLOURS.values()), [0.05, 0.06, 0.05], [0.9, 0.8, 0.9]],
+    np.array([*COLOURS.values(), (13, 15, 13), (230, 204, 230)]) / 255.0,
 )
 
 

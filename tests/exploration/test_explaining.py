@@ -5,10 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from exploration.colour_world import COLOURS, fitted, pictures
-from wordsight import CrossModalClassifier
+from wordsight import (
+    CrossModalClassifier,
+    LinearMap,
+    PatchFeatures,
+    ShareClassifier,
+    SoftmaxClassifier,
+    WordGaussians,
+)
 from wordsight.data.dataset import Dataset
 from wordsight.exceptions import BrokenImageError, InputError
 from wordsight.exploration.explained_picture import explained_picture
@@ -82,6 +90,65 @@ def test_the_verdict_says_what_the_gate_did(gallery: Gallery, data: Dataset) -> 
     assert (
         f"{explain(weighing, image).novelty_proba:.2f} weighs" in explain(weighing, image).verdict
     )
+
+
+def quarters() -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+    """Images that differ between classes in one quarter alone: stripes down or across."""
+    rng = np.random.default_rng(0)
+    names = np.array(["down", "across"] * 60)
+    images = rng.integers(90, 166, (120, 16, 16, 3), dtype=np.uint8)
+    wave = np.tile([0, 0, 255, 255], 2).astype(np.uint8)
+    images[0::2, :8, :8] = wave[None, :, None]
+    images[1::2, :8, :8] = wave[:, None, None]
+    return images, names
+
+
+@pytest.fixture(scope="module")
+def striped() -> CrossModalClassifier:
+    words = {"down": [1.0, 0.1], "across": [0.1, 1.0], "low": [0.9, 0.3], "wide": [0.2, 0.8]}
+    features = PatchFeatures(10, patch_size=4, n_patches=2000, random_state=0)
+    return CrossModalClassifier(
+        words,
+        ["low", "wide"],
+        features=features,
+        mapping=LinearMap(0.1),
+        seen_classifier=SoftmaxClassifier(temperature="auto"),
+        unseen_classifier=WordGaussians(0.5),
+        random_state=0,
+    ).fit(*quarters())
+
+
+@pytest.mark.parametrize("kind", ["seen", "unseen"])
+def test_the_evidence_of_the_quadrants_adds_up_to_the_log_odds(
+    striped: CrossModalClassifier, kind: str
+) -> None:
+    by = 1e9 if kind == "seen" else -1e9
+    model = striped.branch().move_threshold(by)
+    for pixels in quarters()[0][:4]:
+        found = explain(model, pixels)
+        first, second = (one for one in found.classes if one.kind == kind)
+        evidence = found.evidence
+        assert evidence is not None
+        assert (evidence.name, evidence.against) == (first.name, second.name)
+        odds = np.log(first.given_kind / second.given_kind)
+        assert evidence.log_odds == pytest.approx(odds, rel=1e-3, abs=1e-4)
+        assert evidence.quadrants[0] == max(map(abs, evidence.quadrants))  # where they differ
+        assert evidence.quadrants[0] > 2 * max(map(abs, evidence.quadrants[1:]))
+
+
+def test_there_is_no_evidence_without_patches_or_another_class(
+    model: CrossModalClassifier, gallery: Gallery, striped: CrossModalClassifier
+) -> None:
+    assert explain(model, gallery.image(0)).evidence is None
+    alone = striped.branch().move_threshold(-1e9).remove_classes(["wide"])
+    assert explain(alone, quarters()[0][0]).evidence is None
+    shared = CrossModalClassifier(
+        {"down": [1.0, 0.1], "across": [0.1, 1.0]},
+        features=striped.features,
+        seen_classifier=ShareClassifier(),
+        random_state=0,
+    ).fit(*quarters())
+    assert explain(shared, quarters()[0][0]).evidence is None
 
 
 def test_what_is_refused(model: CrossModalClassifier, gallery: Gallery, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def clusters(n: int = 60, d: int = 6) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def unit(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    return table / np.linalg.norm(table, axis=1, keepdims=True)
+    lengths: NDArray[np.float64] = np.linalg.norm(table, axis=1, keepdims=True)
+    return table / lengths
 
 
 def test_principal_components_are_those_of_the_singular_value_decomposition() -> None:

@@ -46,7 +46,8 @@ def patch_of(features: PatchFeatures, atom: int, sign: float = 1.0) -> NDArray[n
     """The patch that whitening takes to an atom, in pixels, by the inverse of P."""
     values = sign * features.dictionary_[atom] @ np.linalg.inv(features.whitener_)
     patch: NDArray[np.float64] = values.reshape(3, SIDE, SIDE).transpose(1, 2, 0)
-    return patch / np.abs(patch).max()
+    largest: float = np.abs(patch).max()
+    return patch / largest
 
 
 def feature(quadrant: int, sign: int, atom: int) -> int:
@@ -185,8 +186,8 @@ def test_what_is_refused(striped_models: dict[str, CrossModalClassifier]) -> Non
         model.prototype("donw")
     with pytest.raises(InputError, match="tiles=0"):
         model.prototype("down", tiles=0)
-    with pytest.raises(InputError, match="one for each of 96 features"):
-        patch_mosaic(model.features_, np.zeros(5))
+    with pytest.raises(InputError, match="one for each of 40 features"):
+        patch_mosaic(by_hand(), np.zeros(5))
     images, names = striped()
     two_layer = CrossModalClassifier(
         STRIPES, features=model.features, mapping=TwoLayerMap(3, max_iter=2), random_state=0

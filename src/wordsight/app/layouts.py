@@ -77,6 +77,7 @@ class Layouts:
         self._seed = random_state
         self._folder = None if cache is None else cache / "layouts"
         self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
         self._closed = False
         self.refining = False
         self.current = Layout("pca", *layout(self._points, self._words, kind="pca"))
@@ -104,14 +105,16 @@ class Layouts:
             self.current = found
             return
         self.refining = True
-        threading.Thread(target=self._refine, name="wordsight-layout", daemon=True).start()
+        self._thread = threading.Thread(target=self._refine, name="wordsight-layout", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Stop making the better layout."""
+        """Stop making the better layout, and leave nothing of it behind."""
         self._closed = True
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self._process.kill()
-            self._process.wait()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
 
     def place(self, vectors: NDArray[Any], now: Layout) -> NDArray[np.float32]:
         """Return where other words or images lie in a layout, shape (k, 2); nothing else moves."""

@@ -4,7 +4,6 @@ A `State` never changes. Whoever answers a request takes the present one and wor
 end; a change makes another state and puts it in place at once, so that nobody ever sees half of it.
 """
 
-import math
 import re
 import threading
 from collections.abc import Callable
@@ -26,6 +25,9 @@ from wordsight.words.descriptions import Encoder, describe
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["Limits", "NotThereError", "Session", "State"]
+
+FARTHEST = 1e9
+"""Thresholds beyond this would leave no digits of the scores that are counted from them."""
 
 _PLAIN_NAME = re.compile(r"[^\W_][\w .-]{0,99}")
 
@@ -206,8 +208,11 @@ class Session:
     def set_threshold(self, value: float | None) -> State:
         """Move the threshold; None puts it back where the model had it."""
         threshold = 0.0 if value is None else float(value)
-        if not math.isfinite(threshold):
-            raise InputError(f"a threshold of {threshold} was given; give a finite number")
+        if not abs(threshold) <= FARTHEST:
+            raise InputError(
+                f"a threshold of {threshold:g} was given; give a number between {-FARTHEST:g} and "
+                f"{FARTHEST:g}"
+            )
         with self._changing:
             if threshold != self._state.threshold:
                 self._state = _at_threshold(replace(self._state, threshold=threshold))

@@ -553,9 +553,8 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "seen_classifier_")
         twin = copy.copy(self)
-        twin.novelty_ = copy.deepcopy(
-            self.novelty_
-        )  # the one part that a change of classes touches
+        # the one part that a change of classes or of the threshold touches
+        twin.novelty_ = copy.deepcopy(self.novelty_)
         return twin
 
     def move_threshold(self, novelty_score: float) -> Self:
@@ -816,6 +815,17 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "seen_classifier_")
         return WordQuery.of(word, self._class_words, self.mapping_)
+
+    def words_near(self, word: str, k: int = 10) -> list[tuple[str, float]]:
+        """Return the words nearest to a word, with their cosines; neither itself nor its parts.
+
+        The word vectors themselves are compared, as they were before any map.
+        """
+        asked = self.query(word)
+        if k < 1:
+            return []
+        hidden = [word, *asked.parts]
+        return self.words_.most_similar(asked.word_vector, k, exclude=hidden)
 
     def nearest_images(
         self, word: str, X: Any, k: int = 10

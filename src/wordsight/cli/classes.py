@@ -113,12 +113,7 @@ def _rows(model: "CrossModalClassifier", n_words: int) -> list[dict[str, Any]]:
     kinds = ["seen"] * len(model.seen_) + ["unseen"] * len(model.unseen_)
     rows: list[dict[str, Any]] = []
     for name, kind in zip(map(str, model.classes_), kinds, strict=True):
-        near: list[tuple[str, float]] = []
-        if n_words:
-            query = model.query(name)
-            near = model.words_.most_similar(
-                query.word_vector, n_words, exclude=[name, *query.parts]
-            )
+        near = model.words_near(name, n_words)
         rows.append(
             {
                 "name": name,

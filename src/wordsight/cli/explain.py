@@ -19,6 +19,7 @@ from wordsight.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from wordsight.exploration.evidence import Evidence
     from wordsight.exploration.explaining import Explanation
     from wordsight.exploration.gallery import Gallery
 
@@ -106,6 +107,7 @@ def _as_json(image: Path, found: "Explanation") -> dict[str, Any]:
         "score": found.score,
         "threshold": found.threshold,
         "classes": [vars(one) for one in found.classes],
+        "evidence": None if found.evidence is None else vars(found.evidence),
         "nearest_words": [
             {"word": word, "similarity": value} for word, value in found.nearest_words
         ],
@@ -135,6 +137,8 @@ def _print(image: Path, found: "Explanation") -> None:
         ("gate", found.gate),
         ("nearest words", as_words(found.nearest_words)),
     ]
+    if found.evidence is not None:
+        facts.append(("evidence", _evidence(found.evidence)))
     console.print_table(None, ["what", "value"], facts)
     if found.nearest_images:
         console.print_table(
@@ -143,3 +147,15 @@ def _print(image: Path, found: "Explanation") -> None:
             [(one.name, one.label or "", f"{one.similarity:.3f}") for one in found.nearest_images],
             right=1,
         )
+
+
+def _evidence(evidence: "Evidence") -> str:
+    """Say which quadrants speak for a class, the one that says most first."""
+    from wordsight.exploration.evidence import QUADRANTS  # noqa: PLC0415
+
+    parts = sorted(zip(evidence.quadrants, QUADRANTS, strict=True), key=lambda part: -abs(part[0]))
+    told = ", ".join(f"{value:+.2f} {where}" for value, where in parts)
+    return (
+        f"log odds of {evidence.name} against {evidence.against}: {evidence.log_odds:+.2f} = "
+        f"{told}, {evidence.anyway:+.2f} anyway"
+    )

@@ -77,17 +77,13 @@ def ask(
     """
     query = model.query(word)
     indices, similarities = gallery.nearest(query.vector, k)
-    near: list[tuple[str, float]] = []
-    if n_words:
-        table = model.words_
-        near = table.most_similar(query.word_vector, n_words, exclude=[word, *query.parts])
     return Answer(
         word=word,
         parts=query.parts,
         indices=indices,
         similarities=similarities,
         average_colour=mean_colour(gallery.colours[indices]),
-        nearest_words=tuple(near),
+        nearest_words=tuple(model.words_near(word, n_words)),
     )
 
 

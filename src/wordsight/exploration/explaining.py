@@ -11,6 +11,7 @@ from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.recognition import Recognition
 from wordsight.data.decoding import decode_item
 from wordsight.exceptions import BrokenImageError, InputError
+from wordsight.exploration.evidence import Evidence, evidence_between
 from wordsight.exploration.gallery import Gallery
 
 __all__ = ["ClassShare", "Explanation", "NearImage", "explain"]
@@ -74,6 +75,10 @@ class Explanation:
         Words nearest to the mapped point, and their cosines.
     nearest_images : tuple of NearImage
         Images of a gallery mapped nearest to it; empty without a gallery.
+    evidence : Evidence or None
+        Which quadrants speak for the most probable class and against the next one of its kind;
+        None where no linear function of patches decides between them, and for an image given by
+        its index in a gallery, which keeps no features.
     """
 
     recognition: Recognition
@@ -82,6 +87,7 @@ class Explanation:
     classes: tuple[ClassShare, ...]
     nearest_words: tuple[tuple[str, float], ...]
     nearest_images: tuple[NearImage, ...]
+    evidence: Evidence | None = None
 
     @property
     def label(self) -> str:
@@ -158,7 +164,13 @@ def explain(
     if k < 1:
         raise InputError(f"k={k} words and images were asked for; ask for 1 or more")
     index = int(image) if isinstance(image, int | np.integer) else None
-    found = _recognised(model, image) if index is None else _stored(gallery, index)
+    evidence = None
+    if index is not None:
+        found = _stored(gallery, index)
+    else:
+        X = _features(model, image)
+        found = model.recognise(X)
+        evidence = evidence_between(model, X[0], found)
     near: tuple[NearImage, ...] = ()
     if gallery is not None:
         rows, similarities = gallery.nearest(found.mapped[0], k, exclude=index)
@@ -174,6 +186,7 @@ def explain(
         classes=_shares(found),
         nearest_words=tuple(model.word_similarities(found.mapped, k)[0]),
         nearest_images=near,
+        evidence=evidence,
     )
 
 
@@ -184,21 +197,23 @@ def _stored(gallery: Gallery | None, index: int) -> Recognition:
     return gallery.recognition.rows([index])
 
 
-def _recognised(model: CrossModalClassifier, image: Any) -> Recognition:
+def _features(model: CrossModalClassifier, image: Any) -> NDArray[Any]:
+    """Return the features of one image, shape (1, F)."""
     if model.features_ is None:
         raise InputError(
             "the model was trained on ready features and cannot see images; give features to "
             "model.recognise"
         )
-    size = model.features_.image_size_
+    name = "the image"
     if isinstance(image, str | Path):
         path = Path(image)
+        name = path.name
         try:
-            content = path.read_bytes()
+            image = path.read_bytes()
         except OSError as error:
-            raise BrokenImageError(path.name, error.strerror or str(error)) from error
-        return model.recognise(decode_item(content, size, path.name)[None])
-    return model.recognise(decode_item(image, size, "the image")[None])
+            raise BrokenImageError(name, error.strerror or str(error)) from error
+    pixels = decode_item(image, model.features_.image_size_, name)
+    return np.asarray(model.features_.transform(pixels[None]))
 
 
 def _shares(found: Recognition) -> tuple[ClassShare, ...]:

@@ -27,9 +27,9 @@ __all__ = ["Gallery", "resized"]
 class Gallery:
     """The images of a data set as a model sees them.
 
-    Of each image it keeps a mapped point, probabilities and an average colour, in all 8 (d + 2 C +
-    3) bytes with C classes, and neither pixels nor features: pixels are read again when they are to
-    be shown.
+    Of each image it keeps a mapped point, probabilities and an average colour, with C classes and
+    points of d dimensions at most 8 (d + 2 C + 4) bytes, and neither pixels nor features: pixels
+    are read again when they are to be shown.
 
     Attributes
     ----------

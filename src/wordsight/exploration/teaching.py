@@ -101,9 +101,7 @@ def preview(
         name=name,
         source=_source(model, query.parts, given=vector is not None),
         parts=query.parts,
-        neighbours=tuple(
-            model.words_.most_similar(query.word_vector, n_words, exclude=[name, *query.parts])
-        ),
+        neighbours=tuple(taught.words_near(name, n_words)),
         n_taken=len(taken),
         taken_from={str(names[row]): int(counts[row]) for row in order},
         examples=surest[:n_examples],
