@@ -3,7 +3,8 @@
 import base64
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,6 +121,13 @@ class Watched:
     def script(self, code: str) -> Any:
         """Run code that may import the page's own modules."""
         return self.page.evaluate(code)
+
+    def until(self, code: str, holds: Callable[[Any], bool], patience: float = 10.0) -> None:
+        """Run code again and again until what it gives is right."""
+        end = time.monotonic() + patience
+        while not holds(found := self.script(code)):
+            assert time.monotonic() < end, found
+            self.page.wait_for_timeout(50)
 
     def expect_refusal(self) -> None:
         """Forget the browser's own line about a reply of 4xx; anything else stays a fault."""

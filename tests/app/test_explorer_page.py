@@ -282,9 +282,8 @@ def test_the_numbers_of_the_gate_are_those_of_the_library(
 def test_a_threshold_is_taken_over_and_given_back(watched: Watched, made_up: MadeUp) -> None:
     page = watched.page
     watched.open("gate")
-    slider = page.locator("#gate-slider")
-    slider.focus()
     before = figures(watched)["called novel"]
+    page.locator("#gate-slider").focus()
     for _ in range(30):
         page.keyboard.press("ArrowLeft")
     assert figures(watched)["called novel"] > before
@@ -401,11 +400,11 @@ def test_a_class_is_taught_undone_and_forgotten(watched: Watched, made_up: MadeU
     expect(unseen).to_contain_text("polar bear")
     watched.open("map")
     words = "import('/static/map_view.js').then((m) => m.mapScatter().words.map((w) => w.name))"
-    assert watched.script(words)[-1] == "polar bear"
+    watched.until(words, lambda names: names[-1] == "polar bear")
     watched.open("teach")
     page.locator("#teach-undo").click()
     expect(unseen).not_to_contain_text("polar bear")
-    assert watched.script(words)[-1] == UNSEEN[-1]
+    watched.until(words, lambda names: names[-1] == UNSEEN[-1])
     page.locator("#teach-form button").click()
     preview.get_by_role("button", name="Add polar bear").click()
     unseen.get_by_role("button", name="Forget polar bear").click()

@@ -8,7 +8,7 @@ import { countAt, prepare, range } from "./gate_counts.js";
 import { on, reloadGate, setSession, state } from "./store.js";
 
 const STEPS = 1000;
-let table = null, limits = [0, 1], threshold = 0;
+let table = null, limits = [0, 1], threshold = 0, drawnWidth = 0;
 let moveLine = () => {}, movePoint = () => {}, fillConfusion = () => {};
 
 export function startGate() {
@@ -27,7 +27,9 @@ export function startGate() {
   byId("gate-back").addEventListener("click", () => keep(null));
   on("gate", build);
   on("theme", () => table && setThreshold(threshold, { quiet: true }));
-  new ResizeObserver(debounced(() => table && shown() && build({ stay: true }), 120)).observe(byId("gate-histogram"));
+  const width = () => byId("gate-histogram").clientWidth;
+  const resized = debounced(() => table && shown() && width() !== drawnWidth && build({ stay: true }), 120);
+  new ResizeObserver(resized).observe(byId("gate-histogram"));
 }
 
 const shown = () => !byId("view-gate").hidden;
@@ -55,6 +57,7 @@ function build({ stay = false } = {}) {
   const { classes } = state.session;
   byId("gate-body").hidden = false;
   table = prepare(gate, classes);
+  drawnWidth = byId("gate-histogram").clientWidth;
   if (!stay) threshold = gate.threshold;
   const marks = [{ value: gate.threshold, kind: "in-use", label: "threshold in use" }];
   if (gate.curve) marks.push({ value: gate.curve.best.threshold, kind: "best", label: "best harmonic mean" });
