@@ -303,6 +303,43 @@ def test_a_threshold_is_taken_over_and_given_back(watched: Watched, made_up: Mad
     assert made_up.threshold == 0
 
 
+def test_without_unseen_classes_novel_is_a_column_of_its_own(watched: Watched) -> None:
+    found = watched.script("""async () => {
+      const { prepare, countAt } = await import("/static/gate_counts.js");
+      const classes = [{ name: "a", kind: "seen" }, { name: "b", kind: "seen" }];
+      const gate = { score: [-1, 2, 0, 1], seen_guess: [0, 0, 1, 1],
+        unseen_guess: [-1, -1, -1, -1], truth: [0, 0, 1, -1] };
+      const { confusion, ...rest } = countAt(prepare(gate, classes), 0);
+      return [[...confusion], rest.novel, rest.seenNovel, rest.onSeen, rest.onUnseen];
+    }""")
+    # one "a" is kept and one is novel; "b", not above the threshold, is kept; the fourth is unknown
+    assert found == [[1, 0, 1, 0, 1, 0], 2, 1, 0.75, None]
+
+
+def test_a_hundred_classes_are_drawn_and_named(watched: Watched) -> None:
+    watched.open("gate")
+    page = watched.page
+    page.locator("#gate-confusion td").first.wait_for()
+    watched.script("""async () => {
+      const { buildConfusion } = await import("/static/confusion.js");
+      const classes = Array.from({ length: 100 }, (_, k) => ({ name: `class ${k}`, kind: "seen" }));
+      const table = { k: 100, columns: 100, perClass: new Int32Array(100).fill(10) };
+      const confusion = new Int32Array(100 * 100);
+      confusion[3 * 100 + 7] = 10;
+      buildConfusion(document.getElementById("gate-confusion"), table, classes)({ confusion });
+    }""")
+    canvas = page.locator("#gate-confusion canvas")
+    side = watched.script("document.querySelector('#gate-confusion canvas').width") / 100
+    canvas.hover(position={"x": 7.5 * side, "y": 3.5 * side})
+    expect(page.locator("#gate-confusion")).to_contain_text("class 3 taken for class 7: 10")
+    painted = watched.script("""() => {
+      const canvas = document.querySelector("#gate-confusion canvas");
+      const bytes = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+      return bytes.filter((value, k) => k % 4 === 3 && value > 0).length;
+    }""")
+    assert painted == side * side
+
+
 # Classify
 
 

@@ -56,6 +56,7 @@ export const listed = (words) => list.format(words);
 /** A score with about three significant figures and a true minus sign. */
 export function score(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value === 0) return "0";
   if (value === Infinity) return "∞";
   if (value === -Infinity) return "−∞";
   const size = Math.abs(value);
