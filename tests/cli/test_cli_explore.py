@@ -216,6 +216,7 @@ def test_the_extra_is_named_where_it_is_missing(model: Path) -> None:
 # a real one
 
 
+@pytest.mark.slow
 def test_from_the_first_view_to_ctrl_c(model: Path, scenes: Path, tmp_path: Path) -> None:
     own = shutil.copytree(model, tmp_path / "models" / "model")
     process = subprocess.Popen(
