@@ -289,7 +289,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         else:
             raise InputError(
                 f"a cache was given for features of {type(self.features_).__name__}; expected "
-                "PatchFeatures, or no cache"
+                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
             )
         if len(found) != len(labels):
             raise InputError(
@@ -386,8 +386,14 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             return np.asarray(part.predict(found.held_out) == inside)
         if self.novelty_.sees == "logits":
             # what a softmax says of images it was trained on tells nothing of new ones
-            part.fit(X[~held_out], labels[~held_out])
-            return np.asarray(part.predict(X[held_out]) == inside)
+            rest, new = X[~held_out], X[held_out]
+            if isinstance(part, SoftmaxClassifier) and part.temperature == "auto":
+                # nor is it as sure of these as of images that features were trained on
+                part.fit_held_out(rest, labels[~held_out], np.zeros(len(rest), dtype=bool))
+                part.learn_temperature(new, inside)
+            else:
+                part.fit(rest, labels[~held_out])
+            return np.asarray(part.predict(new) == inside)
         asks = self.keep_seen_ is not None
         if isinstance(part, SoftmaxClassifier) and (asks or part.temperature == "auto"):
             logits = part.fit_held_out(X, labels, held_out, factor=found.factor)
