@@ -1,4 +1,4 @@
-# Two commands are all the set-up there is: `make demo` and `make test`.
+# Set-up is one command: `make install`, `make demo` or `make test`.
 # Each makes the environment it needs, once, in $(VENV).
 
 PYTHON ?= python3
@@ -6,13 +6,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help install demo test test-slow lint docs bench clean
 
 help:
+	@echo 'make install    the package and its command, $(BIN)/wordsight'
 	@echo 'make demo       learn, predict and draw on the synthetic pictures in the package'
 	@echo 'make test       the fast tests (under five minutes)'
 	@echo 'make test-slow  the slow tests, among them the ones on real images'
 	@echo 'make lint       ruff, mypy, the layers'
+	@echo 'make docs       the documentation as a site, in site/'
 	@echo 'make bench      the benchmarks'
 
 $(BIN)/python:
@@ -25,6 +27,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.installed $@
+
+install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/wordsight demo --out demo --overwrite
@@ -41,8 +45,13 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# the notebooks are run along the way; --quiet would hide warnings from --strict, too
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
+	$(BIN)/python docs/_site/check.py site
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -95,10 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for seed in SEEDS:
         lab = Lab(train, test, words, Setting(), seed, Store(options.cache or work / "lab"))
         record["all_pairs"].append(_kept(work, f"all-pairs-seed{seed}", partial(told_apart, lab)))
+    if NUMBERS.exists():  # what `python -m benchmarks.beyond.network` has measured
+        record["network"] = json.loads(NUMBERS.read_text("utf-8")).get("network", [])
+    write(record)
+    return 0
+
+
+def write(record: dict[str, Any]) -> None:
+    """Write what was measured, and fill the page."""
     with atomic_path(NUMBERS) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     fill(PAGE, record)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from wordsight.experiments.setting import PUBLISHED_PAIRS
 __all__ = ["TABLES"]
 
 Record = Mapping[str, Any]
-"""What `python -m benchmarks.beyond` writes: ``pairs``, ``all_pairs``, ``peers``."""
+"""What `python -m benchmarks.beyond` writes: ``pairs``, ``all_pairs``, ``peers``, ``network``."""
 
 METHODS = {
     "paper": "the paper's: Gaussian gate, nearest unseen word",
@@ -180,6 +180,43 @@ def _peers(record: Record) -> str:
     return _table(head, rows)
 
 
+def _network(record: Record) -> str:
+    names = {
+        "paper": "the paper's: Gaussian gate, nearest unseen word",
+        "gaussian": "… unseen words by centred cosine",
+        "mahalanobis": "… and tied covariance",
+        "stacking": "… stacking by cosine",
+        "stacking-centred": "… stacking by centred cosine",
+        "stacking-euclidean": "… stacking by distance",
+        "shares": "… shares",
+        "confidence": "… confidence of the softmax",
+        "energy": "… energy of the softmax",
+        "feature-mahalanobis": "… tied covariance of features",
+        "feature-neighbours": "… distance to neighbours among features",
+        "combined": "… ten scores weighed (`CombinedNovelty`)",
+        "ours": "**ours**: that, ridge term chosen, seen classes by shares",
+    }
+    numbers = (
+        "seen_only_accuracy", "unseen_only_accuracy", "ausuc", "best_harmonic_mean",
+        "novelty_auroc", "calibration_error_seen_alone",
+    )  # fmt: skip
+    tests = [one for one in record["network"] if not one["without"]]
+    trials = [one for one in record["network"] if one["without"]]
+    rows = [
+        [
+            name,
+            *(_spread([one["methods"][method][number] for one in tests]) for number in numbers),
+            _spread([one["methods"][method]["ausuc"] for one in trials]),
+        ]
+        for method, name in names.items()
+    ]
+    head = [
+        "method", "seen alone", "told apart", "AUSUC", "best harmonic mean", "AUROC of the gate",
+        "calibration error, seen", "AUSUC, deer – ship (training images)",
+    ]  # fmt: skip
+    return _table(head, rows)
+
+
 _PEER_NUMBERS = ("zsl", "unseen", "seen", "harmonic_mean", "ausuc")
 
 
@@ -196,5 +233,6 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "operating": _operating,
     "all-pairs": _all_pairs,
     "peers": _peers,
+    "network": _network,
 }
 """By the names of the places in the page."""

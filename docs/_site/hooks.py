@@ -1,13 +1,16 @@
-"""What the site does to the pages: a page of reference for each module, and links that lead there.
+"""What the site does to the pages: a reference of each module, links that lead there, equations.
 
 In the repository, pages link to files of source and tests. On the site, a link to a module leads to
 its page of the reference, and other files outside of ``docs/`` are named without a link.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -16,6 +19,8 @@ LEFT_OUT = ("wordsight.cli", "wordsight.__main__", "wordsight.experiments")
 """Modules that nobody imports: commands, and the experiments behind one of them."""
 
 LINK = re.compile(r"\[([^\]]*)\]\((\.\./[^)#\s]+)(#[^)\s]*)?\)")
+NOTEBOOK_LINK = re.compile(r'href="((?!\w+:)[^"#]+)\.(?:md|ipynb)(#[^"]*)?"')
+WRITTEN_BY = re.compile(r"\A(Written by `.*?`: change that, not this page\.)\n\n(.*)", re.S)
 
 
 def public_modules() -> list[str]:
@@ -31,19 +36,44 @@ def public_modules() -> list[str]:
     return names
 
 
-def on_files(files: Files, config: Any) -> Files:
+def rooms() -> Iterator[tuple[str, list[str]]]:
+    """Yield each package with its modules; the first one with itself."""
+    found: dict[str, list[str]] = {}
+    for name in public_modules():
+        found.setdefault(name.rpartition(".")[0] or PACKAGE, []).append(name)
+    yield from sorted(found.items())
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the reference into the navigation, and let ```math blocks be equations."""
+    pages = [
+        {room.removeprefix(f"{PACKAGE}."): [{_short(name): _page(name)} for name in members]}
+        for room, members in rooms()
+    ]
+    for section in config.nav or []:
+        for entry in section.get("Reference", []):
+            if "Python" in entry:
+                entry["Python"] = [entry["Python"], *pages]
+    fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
+    fences["custom_fences"] = [{"name": "math", "class": "equation", "format": equation}]
+    return config
+
+
+def equation(source: str, *_language: Any, **_options: Any) -> str:
+    """Return LaTeX as MathML, which browsers draw without a script."""
+    return f'<div class="equation">{convert(source.strip(), display="block")}</div>'
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each module, and one that lists them all."""
-    names = public_modules()
-    rooms: dict[str, list[str]] = {}
-    for name in names:
-        rooms.setdefault(name.rpartition(".")[0], []).append(name)
-        text = f"# `{name}`\n\n::: {name}\n    options:\n      show_root_heading: false\n"
-        files.append(File.generated(config, f"reference/{name}.md", content=text))
     lines = ["# Python reference", ""]
-    for room, members in rooms.items():
-        lines += [f"## `{room or PACKAGE}`", ""]
-        lines += [f"- [`{name}`]({name}.md): {_first_sentence(name)}" for name in members]
-        lines += [""]
+    lines += ["What most programs need is in the package itself: `from wordsight import …`.", ""]
+    for room, members in rooms():
+        lines += [f"## `{room}`", ""]
+        for name in members:
+            files.append(File.generated(config, _page(name), content=f"# `{name}`\n\n::: {name}\n"))
+            lines.append(f"- [`{name}`]({name}.md): {_first_sentence(name)}")
+        lines.append("")
     files.append(File.generated(config, "reference/index.md", content="\n".join(lines)))
     return files
 
@@ -60,7 +90,26 @@ def on_page_markdown(markdown: str, page: Any, **_more: Any) -> str:
         name = target.removeprefix("src/").removesuffix(".py").replace("/", ".")
         return f"[{text}]({here}reference/{name}.md)"
 
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation"]
+    # what wrote a page is said at its end: a page begins with its title
+    markdown = WRITTEN_BY.sub(r"\2\n\n*\1*\n", markdown)
     return LINK.sub(turned, markdown)
+
+
+def on_page_content(html: str, page: Any, **_more: Any) -> str:
+    """Let links of notebooks lead to pages as they are built; those of Markdown already do."""
+    if not page.file.src_uri.endswith(".ipynb"):
+        return html
+    return NOTEBOOK_LINK.sub(lambda found: f'href="{found[1]}.html{found[2] or ""}"', html)
+
+
+def _page(name: str) -> str:
+    return f"reference/{name}.md"
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _first_sentence(name: str) -> str:

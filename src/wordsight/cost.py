@@ -43,6 +43,8 @@ TWO_LAYER_PASSES = 30
 SOFTMAX_PASSES = 30
 SECONDS_TO_DECODE = 5e-4
 SECONDS_AT_LEAST = 1.0
+_ATOMS = 400
+"""Of the product that is timed where there is no dictionary."""
 
 
 def estimate_seconds(
@@ -55,6 +57,7 @@ def estimate_seconds(
     values_per_atom: int,
     learns_dictionary: bool,
     tries_alpha: bool,
+    n_features: int | None = None,
     looks: int = 1,
     n_hidden: int = 0,
     ridge_terms_on_trials: int = 0,
@@ -70,12 +73,15 @@ def estimate_seconds(
     image_size : int
         Height and width, in pixels.
     n_atoms, n_patches : int
-        Of the dictionary, and to learn it from.
+        Of the dictionary, and to learn it from; 0 atoms where features are made otherwise.
     values_per_atom : int
         2 with the sign split, else 1.
     learns_dictionary, tries_alpha : bool
         Whether the dictionary takes passes over its patches, and whether the ridge term is
         searched for.
+    n_features : int or None, default None
+        F, where features are made otherwise than by a dictionary; how long that takes is not
+        counted.
     looks : int, default 1
         How often each image is encoded.
     n_hidden : int, default 0
@@ -97,7 +103,7 @@ def estimate_seconds(
         image_size=image_size,
         n_atoms=n_atoms,
         n_patches=n_patches,
-        n_features=4 * values_per_atom * n_atoms,
+        n_features=4 * values_per_atom * n_atoms if n_features is None else n_features,
         n_passes=DICTIONARY_PASSES if learns_dictionary else 0,
         n_factorisations=FACTORISATIONS if tries_alpha else 0,
         looks=looks,
@@ -106,7 +112,7 @@ def estimate_seconds(
         softmax_passes=SOFTMAX_PASSES if trains_softmax else 0,
     )
     decoding = 2 * n_images * SECONDS_TO_DECODE * (image_size / 32) ** 2
-    return SECONDS_AT_LEAST + decoding + operations / measure_speed(n_atoms, device)
+    return SECONDS_AT_LEAST + decoding + operations / measure_speed(n_atoms or _ATOMS, device)
 
 
 def count_operations(

@@ -11,12 +11,22 @@ from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.recognition import Recognition
 from wordsight.data.dataset import Dataset, OnBroken
 from wordsight.data.skipping import SkipBroken
+from wordsight.data.source import BrokenImage
 from wordsight.exceptions import InputError
 from wordsight.features.cache import FeatureCache
 from wordsight.metrics import Scores, scores
 from wordsight.reliability import expected_calibration_error
 
-__all__ = ["BrokenEntry", "Chance", "Evaluation", "evaluate", "for_card"]
+__all__ = [
+    "BrokenEntry",
+    "Chance",
+    "Evaluation",
+    "Observed",
+    "evaluate",
+    "for_card",
+    "observe",
+    "score",
+]
 
 
 class Chance(TypedDict):
@@ -46,16 +56,64 @@ class Evaluation(Scores):
     seconds: float
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What a model said of labelled images, an entry for each that could be read.
+
+    Attributes
+    ----------
+    seen, unseen : ndarray of str
+        The model's classes.
+    true, predicted : ndarray of str, shape (n,)
+        The class of each image, and what it was called among all classes.
+    as_seen, as_unseen : ndarray of str, shape (n,)
+        The best class of either kind, whatever the gate said; "" where there is no unseen class.
+    novelty_score : ndarray of float64, shape (n,)
+        Above 0: called novel.
+    confidence : ndarray of float64, shape (n,)
+        Probability of the class named.
+    sample : ndarray of int64, shape (k,)
+        Entries whose mapped points were kept.
+    mapped : ndarray, shape (k, d)
+        These points.
+    skipped : dict of str to int
+        Images of classes that the model does not know, by class.
+    broken : tuple of BrokenImage
+        Images that cannot be read.
+    """
+
+    seen: NDArray[np.str_]
+    unseen: NDArray[np.str_]
+    true: NDArray[np.str_]
+    predicted: NDArray[np.str_]
+    as_seen: NDArray[np.str_]
+    as_unseen: NDArray[np.str_]
+    novelty_score: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    sample: NDArray[np.int64]
+    mapped: NDArray[Any]
+    skipped: dict[str, int]
+    broken: tuple[BrokenImage, ...]
+
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Whether the class named is the true one, shape (n,)."""
+        right: NDArray[np.bool_] = self.true == self.predicted
+        return right
+
+
 @dataclass
 class _Columns:
-    """What scoring needs of each image, gathered a few images at a time."""
+    """What is kept of each image, gathered a few images at a time."""
 
+    wanted: NDArray[np.bool_]
     rows: list[NDArray[np.int64]] = field(default_factory=list)
     labels: list[NDArray[Any]] = field(default_factory=list)
     as_seen: list[NDArray[Any]] = field(default_factory=list)
     as_unseen: list[NDArray[Any]] = field(default_factory=list)
     novelty: list[NDArray[np.float64]] = field(default_factory=list)
     sure: list[NDArray[np.float64]] = field(default_factory=list)
+    mapped: list[NDArray[Any]] = field(default_factory=list)
 
     def add(self, rows: NDArray[np.int64], found: Recognition) -> None:
         unseen = found.unseen_label
@@ -65,6 +123,78 @@ class _Columns:
         self.as_unseen.append(np.full(len(rows), "") if unseen is None else unseen)
         self.novelty.append(found.novelty_score)
         self.sure.append(found.proba.max(axis=1))
+        self.mapped.append(found.mapped[self.wanted[rows]])
+
+
+def observe(
+    model: CrossModalClassifier,
+    dataset: Dataset,
+    *,
+    on_broken: OnBroken = "error",
+    cache: FeatureCache | None = None,
+    limit: int | None = None,
+    n_mapped: int = 0,
+    random_state: int = 0,
+) -> Observed:
+    """Let a model look at labelled images, each once; memory holds a few of them.
+
+    Parameters
+    ----------
+    model : CrossModalClassifier
+        Trained on images.
+    dataset : Dataset
+        Labelled images. Those of classes that the model does not know are left out and counted.
+    on_broken : {"error", "skip"}, default "error"
+        Whether an image that cannot be read ends the work, or is left out and counted.
+    cache : FeatureCache, optional
+        Where features are kept and found again.
+    limit : int, optional
+        Look at no more images than this, drawn by chance.
+    n_mapped : int, default 0
+        Of how many images at most, drawn by chance, the mapped points are kept.
+    random_state : int, default 0
+        Draws both.
+
+    Returns
+    -------
+    Observed
+
+    Raises
+    ------
+    InputError
+        The images have no labels, none is of a class that the model knows, or none can be read.
+    BrokenImageError
+        An image cannot be read, and `on_broken` is "error".
+    """
+    known, skipped = _known_only(model, dataset)
+    draw = np.random.default_rng(random_state)
+    if limit is not None and limit < len(known):
+        known = known.select(np.sort(draw.choice(len(known), limit, replace=False)))
+    wanted = np.zeros(len(known), dtype=np.bool_)
+    wanted[draw.choice(len(known), min(n_mapped, len(known)), replace=False)] = True
+    images = SkipBroken(known) if on_broken == "skip" else known
+    columns = _Columns(wanted)
+    for rows, found in model.stream(images, cache=cache):
+        columns.add(rows, found)
+    broken = tuple(images.broken) if isinstance(images, SkipBroken) else ()
+    if not columns.rows:
+        raise InputError(f"none of the {len(broken)} images can be read; there is nothing to score")
+    assert known.labels is not None
+    rows = np.concatenate(columns.rows)
+    return Observed(
+        seen=model.seen_,
+        unseen=model.unseen_,
+        true=known.labels[rows],
+        predicted=np.concatenate(columns.labels),
+        as_seen=np.concatenate(columns.as_seen),
+        as_unseen=np.concatenate(columns.as_unseen),
+        novelty_score=np.concatenate(columns.novelty),
+        confidence=np.concatenate(columns.sure),
+        sample=np.flatnonzero(wanted[rows]),
+        mapped=np.concatenate(columns.mapped),
+        skipped=skipped,
+        broken=broken,
+    )
 
 
 def evaluate(
@@ -78,14 +208,31 @@ def evaluate(
 
     Parameters
     ----------
-    model : CrossModalClassifier
-        Trained on images.
-    dataset : Dataset
-        Labelled images. Those of classes that the model does not know are left out and counted.
-    on_broken : {"error", "skip"}, default "error"
-        Whether an image that cannot be read ends the work, or is left out and counted.
-    cache : FeatureCache, optional
-        Where features are kept and found again.
+    model, dataset, on_broken, cache
+        As for `observe`.
+
+    Returns
+    -------
+    dict
+        As `score` returns it.
+
+    Raises
+    ------
+    InputError, BrokenImageError
+        As for `observe`.
+    """
+    start = perf_counter()
+    return score(observe(model, dataset, on_broken=on_broken, cache=cache), start)
+
+
+def score(observed: Observed, start: float) -> Evaluation:
+    """Score what a model said of labelled images.
+
+    Parameters
+    ----------
+    observed : Observed
+    start : float
+        When the work began, by `time.perf_counter`.
 
     Returns
     -------
@@ -94,42 +241,24 @@ def evaluate(
         `skipped` (images of classes the model does not know, in all and by class); `n_broken` and
         `broken`; `chance`; `calibration_error`, the expected one of p(y | x) over the images
         scored; `seconds`, of wall-clock time.
-
-    Raises
-    ------
-    InputError
-        The images have no labels, or none is of a class that the model knows.
-    BrokenImageError
-        An image cannot be read, and `on_broken` is "error".
     """
-    start = perf_counter()
-    known, skipped = _known_only(model, dataset)
-    images = SkipBroken(known) if on_broken == "skip" else known
-    columns = _Columns()
-    for rows, found in model.stream(images, cache=cache):
-        columns.add(rows, found)
-    broken = images.broken if isinstance(images, SkipBroken) else []
-    if not columns.rows:
-        raise InputError(f"none of the {len(broken)} images can be read; there is nothing to score")
-    assert known.labels is not None
-    true, said = known.labels[np.concatenate(columns.rows)], np.concatenate(columns.labels)
     found_scores = scores(
-        true,
-        said,
-        np.concatenate(columns.as_seen),
-        np.concatenate(columns.as_unseen),
-        np.concatenate(columns.novelty),
-        seen=model.seen_,
-        unseen=model.unseen_,
+        observed.true,
+        observed.predicted,
+        observed.as_seen,
+        observed.as_unseen,
+        observed.novelty_score,
+        seen=observed.seen,
+        unseen=observed.unseen,
     )
     return Evaluation(
         **found_scores,
-        n_skipped=sum(skipped.values()),
-        skipped=skipped,
-        n_broken=len(broken),
-        broken=[BrokenEntry(name=one.name, reason=one.reason) for one in broken],
-        calibration_error=expected_calibration_error(true == said, np.concatenate(columns.sure)),
-        chance=_chance(len(model.seen_), len(model.unseen_)),
+        n_skipped=sum(observed.skipped.values()),
+        skipped=observed.skipped,
+        n_broken=len(observed.broken),
+        broken=[BrokenEntry(name=one.name, reason=one.reason) for one in observed.broken],
+        calibration_error=expected_calibration_error(observed.is_right, observed.confidence),
+        chance=_chance(len(observed.seen), len(observed.unseen)),
         seconds=perf_counter() - start,
     )
 

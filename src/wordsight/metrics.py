@@ -195,6 +195,12 @@ class SeenUnseenCurve:
         """The threshold with the best harmonic mean; the highest of them in a tie."""
         return float(self.thresholds[int(self._harmonic_means().argmax())])
 
+    @property
+    def best_point(self) -> tuple[float, float]:
+        """Seen and unseen accuracy at the best threshold."""
+        best = int(self._harmonic_means().argmax())
+        return float(self.seen_accuracy[best]), float(self.unseen_accuracy[best])
+
     def unseen_at_seen(self, level: float) -> float | None:
         """Return the unseen accuracy that is had while the seen accuracy is still `level`.
 

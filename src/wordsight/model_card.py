@@ -1,18 +1,44 @@
 """The README.md of a model directory: what the model is, what it was trained on, how to use it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["model_card"]
+from wordsight.exceptions import InputError
+
+__all__ = ["CARD_PICTURES", "check_pictures", "model_card"]
+
+CARD_PICTURES = {
+    "curve": "Unseen against seen accuracy as the gate opens; the star is this model",
+    "confusion": "What images of each class are called; a star marks unseen classes",
+    "map": "Mapped images among the words of their classes",
+    "reliability": "How often the model is right against how sure it is",
+}
+"""Pictures that a card shows, in this order, and what is said of each to those who do not see."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def model_card(config: Mapping[str, Any]) -> str:
+def check_pictures(pictures: Mapping[str, bytes]) -> None:
+    """Raise `InputError` where a picture is none that a card shows, or no PNG file."""
+    for name, content in pictures.items():
+        if name not in CARD_PICTURES:
+            raise InputError(
+                f"a picture {name!r} was given for the card; expected some of: "
+                f"{', '.join(CARD_PICTURES)}"
+            )
+        if not content.startswith(_PNG):
+            raise InputError(f"the picture {name!r} is no PNG file; give the bytes of one")
+
+
+def model_card(config: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
     """Write the card of a model.
 
     Parameters
     ----------
     config : mapping
         The contents of ``config.json``.
+    pictures : sequence of str
+        Some of `CARD_PICTURES`, which lie beside the card as ``pictures/NAME.png``.
 
     Returns
     -------
@@ -25,6 +51,7 @@ def model_card(config: Mapping[str, Any]) -> str:
         _classes(config, about),
         _training(config, about),
         _scores(about),
+        _shown(pictures),
         _usage(config),
         _limits(config),
     ]
@@ -160,6 +187,15 @@ def _scores(about: Mapping[str, Any]) -> str:
             *rows,
         ]
     )
+
+
+def _shown(pictures: Sequence[str]) -> str:
+    shown = [
+        f"![{said}](pictures/{name}.png)"
+        for name, said in CARD_PICTURES.items()
+        if name in pictures
+    ]
+    return "\n\n".join(["## Pictures", *shown]) if shown else ""
 
 
 def _usage(config: Mapping[str, Any]) -> str:

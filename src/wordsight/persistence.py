@@ -1,4 +1,4 @@
-"""Model directories: ``config.json``, ``model.safetensors`` and ``README.md``.
+"""Model directories: ``config.json``, ``model.safetensors``, ``README.md`` and its ``pictures``.
 
 Nothing in a model directory is ever executed: the configuration names parts that this package
 knows, numbers are checked as they are read, and there is no pickle. A model that was saved and
@@ -7,7 +7,7 @@ loaded predicts bit for bit the same.
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from wordsight.compute import resolve_device
 from wordsight.exceptions import DataError, InputError, WordsightError
 from wordsight.features.encoded import EncodedFeatures
 from wordsight.features.named_encoders import load_encoder
-from wordsight.model_card import model_card
+from wordsight.model_card import CARD_PICTURES, check_pictures, model_card
 from wordsight.model_parts import (
     PARTS,
     SHARED_SIZES,
@@ -45,6 +45,8 @@ __all__ = ["FORMAT_VERSION", "check_model", "check_replaceable", "load_model", "
 FORMAT = "wordsight-model"
 FORMAT_VERSION = 1
 FILES = {"config.json", "model.safetensors", "README.md"}
+PICTURES = "pictures"
+"""The folder of the card's pictures, which loading never looks at."""
 KEPT_WORDS = 20_000
 """Words of a large table that are kept for naming classes later; the most frequent come first."""
 
@@ -57,6 +59,7 @@ def save_model(
     path: str | os.PathLike[str],
     *,
     about: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, bytes] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a fitted model to a directory, which appears whole or not at all.
@@ -71,8 +74,12 @@ def save_model(
     about : mapping, optional
         What the model was trained on, for the card: any of ``data``, ``command``, ``n_images``,
         ``class_counts``, ``left_out``, ``seconds``, ``scores``. JSON values.
+    pictures : mapping of str to bytes, optional
+        PNG files for the card, by their kind: some of ``curve``, ``confusion``, ``map``,
+        ``reliability``.
     overwrite : bool, default False
-        Replace a model directory that exists; one that holds anything else is refused.
+        Replace a model directory that exists, with its pictures; one that holds anything else is
+        refused.
 
     Returns
     -------
@@ -90,8 +97,10 @@ def save_model(
     if not hasattr(model, "seen_classifier_"):
         raise InputError("the model is not fitted; call fit before save_model")
     check_replaceable(Path(path), overwrite=overwrite)
+    drawn = dict(pictures or {})
+    check_pictures(drawn)
     config, tensors = _pack(model, dict(about or {}))
-    text, card = _texts(config)
+    text, card = _texts(config, list(drawn))
     with atomic_directory(path, overwrite=overwrite) as directory:
         try:
             save_file(tensors, directory / "model.safetensors", metadata={"format": FORMAT})
@@ -100,6 +109,10 @@ def save_model(
             raise OSError(str(error)) from error
         (directory / "config.json").write_bytes(text)
         (directory / "README.md").write_bytes(card)
+        if drawn:
+            (directory / PICTURES).mkdir()
+        for name, content in drawn.items():
+            (directory / PICTURES / f"{name}.png").write_bytes(content)
     return Path(path)
 
 
@@ -110,12 +123,23 @@ def check_replaceable(path: Path, *, overwrite: bool) -> None:
         return
     strange = ["it is a file"]
     if path.is_dir():
-        strange = sorted({place.name for place in path.iterdir()} - FILES)
+        strange = sorted(_foreign(path))
     if strange:
         raise InputError(
             f"{path} holds other things than a model ({strange[0]}), so it is not replaced; name "
             "another output"
         )
+
+
+def _foreign(directory: Path) -> Iterator[str]:
+    """Yield what lies in a directory and is no part of a model."""
+    pictures = {f"{name}.png" for name in CARD_PICTURES}
+    for place in directory.iterdir():
+        if place.name == PICTURES and place.is_dir():
+            inside = (one.name for one in place.iterdir())
+            yield from (f"{PICTURES}/{name}" for name in inside if name not in pictures)
+        elif place.name not in FILES:
+            yield place.name
 
 
 def load_model(
@@ -224,11 +248,11 @@ def _give_encoder(model: CrossModalClassifier, encoder: Any, device: str | None)
         features.use_encoder(made)
 
 
-def _texts(config: dict[str, Any]) -> tuple[bytes, bytes]:
+def _texts(config: dict[str, Any], pictures: list[str]) -> tuple[bytes, bytes]:
     """Return ``config.json`` and ``README.md``."""
     try:
         text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        return text.encode(), model_card(config).encode()
+        return text.encode(), model_card(config, pictures).encode()
     except _UNFIT as error:
         raise InputError(
             f"the model cannot be described ({error}); class names are to be texts or numbers, and "

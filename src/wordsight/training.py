@@ -24,10 +24,13 @@ from wordsight.data.files import shown
 from wordsight.data.open import available_splits, open_dataset
 from wordsight.data.source import BrokenImage
 from wordsight.exceptions import InputError
+from wordsight.feature_choice import OWN_SIZE, FeatureChoice, Features, seconds_to_encode
 from wordsight.features.cache import FeatureCache
+from wordsight.features.conv_features import ConvFeatures
 from wordsight.features.dictionary import DictionaryKind
+from wordsight.features.encoded import EncodedFeatures
 from wordsight.features.encoding import EncoderKind
-from wordsight.features.patch_features import PatchFeatures
+from wordsight.features.images import asked_size
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.two_layer import TwoLayerMap
 from wordsight.mapping.visual import VisualMap
@@ -109,10 +112,14 @@ class Settings:
 
     Attributes
     ----------
-    image_size : int
-        Height and width that images are brought to.
+    features : str
+        ``"patches"``, ``"conv"``, or the name of an encoder: see `FeatureChoice`.
+    image_size : int or None
+        Height and width that images are brought to; None is that of the encoder, else 32.
     n_atoms, n_patches, dictionary, encoder, mirror
         Of `PatchFeatures`.
+    width, n_blocks, n_epochs, checkpoint
+        Of `ConvFeatures`.
     map : {"linear", "two-layer", "visual"}
         `LinearMap`, `TwoLayerMap` or `VisualMap`.
     alpha : float or "auto"
@@ -141,12 +148,17 @@ class Settings:
         Where to compute.
     """
 
-    image_size: int = 32
+    features: str = "patches"
+    image_size: int | None = None
     n_atoms: int = 1600
     n_patches: int = 400_000
     dictionary: DictionaryKind = "omp1"
     encoder: EncoderKind = "soft_threshold"
     mirror: bool = False
+    width: int = 32
+    n_blocks: int = 1
+    n_epochs: int = 30
+    checkpoint: Path | None = None
     map: MapKind = "linear"
     alpha: float | Literal["auto"] = "auto"
     n_hidden: int = 200
@@ -163,23 +175,46 @@ class Settings:
     random_state: int = 0
     device: str | None = None
 
+    @property
+    def feature_choice(self) -> FeatureChoice:
+        """Those of the settings that say what features are made of images."""
+        return FeatureChoice(
+            self.features,
+            image_size=self.image_size,
+            n_atoms=self.n_atoms,
+            n_patches=self.n_patches,
+            dictionary=self.dictionary,
+            encoder=self.encoder,
+            mirror=self.mirror,
+            width=self.width,
+            n_blocks=self.n_blocks,
+            n_epochs=self.n_epochs,
+            checkpoint=self.checkpoint,
+            random_state=self.random_state,
+            device=self.device,
+        )
+
     def model(
-        self, words: WordVectors, unseen: Sequence[str], on_missing: OnMissing
+        self, words: WordVectors, unseen: Sequence[str], on_missing: OnMissing, features: Features
     ) -> CrossModalClassifier:
-        """Return the model these settings describe, not trained yet."""
+        """Return the model these settings describe, not trained.
+
+        Parameters
+        ----------
+        words : WordVectors
+        unseen : sequence of str
+        on_missing : {"error", "skip", "compose"}
+        features : PatchFeatures, ConvFeatures or EncodedFeatures
+            Those of `feature_choice`, not fitted.
+
+        Returns
+        -------
+        CrossModalClassifier
+        """
         return CrossModalClassifier(
             words,
             tuple(unseen),
-            features=PatchFeatures(
-                self.n_atoms,
-                dictionary=self.dictionary,
-                encoder=self.encoder,
-                n_patches=self.n_patches,
-                mirror=self.mirror,
-                image_size=self.image_size,
-                device=self.device,
-                random_state=self.random_state,
-            ),
+            features=features,
             mapping=self._mapping(),
             novelty=self._detector(),
             seen_classifier=self._seen_classifier(),
@@ -261,21 +296,36 @@ class TrainingPlan:
     broken: tuple[BrokenImage, ...] = ()
     class_counts: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width that images are brought to."""
+        return asked_size(self.model.features.image_size) or (OWN_SIZE, OWN_SIZE)
+
     def estimate_seconds(self) -> float:
         """Estimate how long `train` takes on this machine; this measures for a fifth of a second.
 
         A rough estimate: other work on the machine counts, and so does how soon the dictionary and
-        the search for a ridge term come to rest.
+        the search for a ridge term come to rest. Of features that are no patches a few seconds of
+        real work are timed.
         """
-        return estimate_seconds(
-            n_images=len(self.dataset),
+        features, n_images = self.model.features, len(self.dataset)
+        n_atoms, n_features, making = self.settings.n_atoms, None, 0.0
+        if isinstance(features, ConvFeatures):
+            n_atoms, n_features = 0, 8 * features.width
+            making = features.estimate_seconds(n_images)
+        elif isinstance(features, EncodedFeatures):
+            making, n_features = seconds_to_encode(features, n_images, self.image_size)
+            n_atoms = 0
+        return making + estimate_seconds(
+            n_images=n_images,
             n_classes=len(self.class_counts),
-            image_size=self.settings.image_size,
-            n_atoms=self.settings.n_atoms,
+            image_size=max(self.image_size),
+            n_atoms=n_atoms,
             n_patches=self.settings.n_patches,
             values_per_atom=2 if self.settings.encoder == "soft_threshold" else 1,
+            n_features=n_features,
             looks=2 if self.settings.mirror else 1,
-            learns_dictionary=self.settings.dictionary != "random",
+            learns_dictionary=n_features is None and self.settings.dictionary != "random",
             tries_alpha=self.settings.tune is None and self._leaves_alpha_open(),
             ridge_terms_on_trials=self._ridge_terms_on_trials(),
             trains_softmax=self.settings.seen_classifier == "softmax",
@@ -367,6 +417,7 @@ def prepare(
     dataset, taken = open_split(data, split, "train")
     name = Path(data).resolve().name
     table = WordVectors.coerce(words)
+    features = settings.feature_choice.make()
     counts = _counts(dataset, shown(data))
     asked = _checked_unseen(unseen, list(counts))
     left_out = {label: counts[label] for label in asked if label in counts}
@@ -378,12 +429,12 @@ def prepare(
     dataset = _without(dataset, no_vector, f"no class of {name} that is left has a word vector")
     broken: list[BrokenImage] = []
     if on_broken == "skip":
-        dataset, broken = dataset.intact((settings.image_size, settings.image_size))
+        dataset, broken = dataset.intact(asked_size(features.image_size))
     final = {label: count for label, count in dataset.class_counts().items() if count}
     _check_enough(final, broken, settings)
     names = tuple(label for label in asked if label not in lacking)
     return TrainingPlan(
-        model=settings.model(table, names, on_missing),
+        model=settings.model(table, names, on_missing, features),
         dataset=dataset,
         settings=settings,
         data_name=name,

@@ -162,8 +162,9 @@ ROUTES = {
     "save": ["name"],
     "ask": ["word", "k"],
 }
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800")
-VALUES |= st.lists(VALUES, max_size=2)
+SCALARS: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats()
+TEXTS: st.SearchStrategy[Any] = st.text() | st.just("\ud800")
+VALUES = SCALARS | TEXTS | st.lists(SCALARS | TEXTS, max_size=2)
 
 
 @pytest.fixture(scope="module")

@@ -166,3 +166,23 @@ def test_gates_on_logits_look_at_the_shares() -> None:
         model.recognise(new).novelty_score,
         -model.novelty_.decision_function(model.seen_classifier_.logits(S)),
     )
+
+
+def test_beside_a_gate_on_logits_the_temperature_is_learned_on_held_out_images() -> None:
+    """Features that know their training images are surer of these than of any others."""
+    X, y = images("abcde", 600, 2.0, 4)
+    model = _model(novelty=SoftmaxNovelty(), seen_classifier=SoftmaxClassifier(temperature="auto"))
+    held_out = model._draw_held_out(np.unique(y, return_inverse=True)[1])
+    own = np.array([PLACES[name] for name in y])
+    known = np.where(held_out[:, None], X, own + 0.5 * (X - own))  # as a trained network's would be
+    model.fit(known, y)
+    softmax = model.seen_classifier_
+    codes = np.searchsorted(model.seen_, y)
+
+    def loss(temperature: float) -> float:
+        z = log_softmax(softmax.logits(known[held_out]) / temperature, axis=1)
+        return -float(z[np.arange(len(z)), codes[held_out]].mean())
+
+    best = minimize_scalar(loss, bounds=(0.1, 100), method="bounded").x
+    assert softmax.temperature_ == pytest.approx(best, rel=1e-2)
+    assert softmax.temperature_ > 1.5

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -171,6 +172,24 @@ def test_the_commands_of_the_guide_run(
     assert (tmp_path / "cache" / "explorer" / "galleries").is_dir()
 
 
+def test_a_fault_is_told_in_a_line(
+    run: Runner, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve(app: Any, taken: socket.socket, address: str, *, browser: bool) -> None:
+        def broken(*arguments: Any) -> None:
+            raise RuntimeError("of its own")
+
+        monkeypatch.setattr("wordsight.app.routes.session_view", broken)
+        opened = Opened(app, address, browser)
+        assert opened.client.get("/api/session").status_code == 500
+
+    monkeypatch.setattr("wordsight.app.serving.serve", serve)
+    quiet = run("explore", model, "--port", "0")
+    assert "wordsight: warning: a request failed: GET /api/session: RuntimeError" in quiet.err
+    assert "Traceback" not in quiet.err
+    assert "Traceback" in run("explore", model, "--port", "0", "--debug").err
+
+
 # what is refused
 
 
@@ -216,6 +235,7 @@ def test_the_extra_is_named_where_it_is_missing(model: Path) -> None:
 # a real one
 
 
+@pytest.mark.slow
 def test_from_the_first_view_to_ctrl_c(model: Path, scenes: Path, tmp_path: Path) -> None:
     own = shutil.copytree(model, tmp_path / "models" / "model")
     process = subprocess.Popen(
@@ -249,7 +269,9 @@ def test_from_the_first_view_to_ctrl_c(model: Path, scenes: Path, tmp_path: Path
             post("save", name="late")
         assert "is gone" in json.load(refused.value)["error"]
     finally:
-        process.send_signal(signal.SIGINT)
+        for _ in range(2):  # as people do
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
         _out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err

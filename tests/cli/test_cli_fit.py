@@ -114,6 +114,73 @@ def test_every_part_of_the_settings_can_be_asked_for() -> None:
     assert offered("map_kind") == get_args(MapKind)
 
 
+def test_a_network_is_trained_on_seen_classes(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    out, kept = tmp_path / "model", tmp_path / "kept"
+    arguments = (
+        "fit", scenes, "--out", out, "--unseen", ",".join(UNSEEN), "--features", "conv",
+        "--width", "3", "--blocks", "1", "--epochs", "2", "--image-size", "16",
+        "--checkpoint", kept, "--false-novel-rate", "0.2",
+    )  # fmt: skip
+    done = run(*arguments)
+    assert done.code == 0, done.err
+    assert "a residual network of width 3, 1 blocks a stage, trained for 2 epochs" in done.err
+    features = config_of(out)["parts"]["features"]
+    assert features["kind"] == "ConvFeatures"
+    assert {"width": 3, "n_blocks": 1, "n_epochs": 2}.items() <= features["params"].items()
+    assert features["fitted"]["n_trained_"] == 4 * 18  # a tenth of each class is held out
+    assert kept.exists()
+    assert run("evaluate", out, scenes).code == 0
+    # the training is found again, and ends with the same numbers
+    again = tmp_path / "again"
+    done = run(*(again if one == out else one for one in arguments))
+    assert done.code == 0, done.err
+    name = "model.safetensors"
+    assert (again / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_an_encoder_by_its_name(scenes: Path, tmp_path: Path, run: Runner) -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path / "tiny"
+    small = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    config = transformers.ViTConfig(hidden_size=8, image_size=24, patch_size=8, **small)
+    transformers.ViTModel(config).save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 24, "width": 24}).save_pretrained(folder)
+    out = tmp_path / "model"
+    options = ("--features", f"transformers:{folder}", "--false-novel-rate", "0.2")
+    done = run("fit", scenes, "--out", out, "--unseen", ",".join(UNSEEN), *options)
+    assert done.code == 0, done.err
+    assert "80 images of 24 × 24" in done.err  # what the model's own preparation asks for
+    assert config_of(out)["parts"]["features"]["fitted"]["image_size_"] == [24, 24]
+    done = run("predict", out, scenes / "test", "--json")
+    assert done.code == 0, done.err
+    assert done.out.count("\n") == 6 * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--features", "resnet"), "features='resnet' was given; expected patches, conv"),
+        (("--features", "timm:../weights"), "names no model of the library's own list"),
+        (("--features", "transformers:/no/such"), "cannot be loaded"),
+        (("--checkpoint", "kept"), "only conv is trained step by step"),
+        (("--features", "conv", "--width", "0"), "width=0 was given"),
+        (("--features", "conv", "--cache", "kept"), "a cache was given for features of ConvFeatur"),
+    ],
+)
+def test_features_that_cannot_be_had(
+    scenes: Path,
+    tmp_path: Path,
+    run: Runner,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("fit", scenes, "--out", "model", *options)
+    check_failed(done, 1 if "/no/such" in options[-1] else 2, said)
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "where", "kind"),
     [

@@ -63,39 +63,30 @@ class Guard:
         if scope["type"] != "http":  # no view speaks over a web socket
             await send({"type": "websocket.close", "code": 1008})
             return
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                self._add_headers(scope, message)
-            await send(message)
-
+        answer = _Answer(scope, send)
         try:
             self._check(scope)
         except _RefusedError as refused:
-            await _reply(send_with_headers, refused.status, str(refused))
+            await _reply(answer, refused.status, str(refused))
             return
         if self._has_token_in_query(scope):
-            await self._keep_token(send_with_headers)
-            return
-        if self._n_running >= self._most:
-            await _reply(
-                send_with_headers,
-                503,
-                "too many requests at once; try again in a second",
-                wait=True,
-            )
-            return
+            await self._keep_token(answer)
+        elif self._n_running >= self._most:
+            sentence = "too many requests at once; try again in a second"
+            await _reply(answer, 503, sentence, wait=True)
+        else:
+            await self._let_through(scope, receive, answer)
+
+    async def _let_through(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        """Have a request answered; a fault is told in the terminal, not to the client."""
         self._n_running += 1
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, answer)
         except Exception:
-            # told in the terminal, not to the client
             _log.exception("a request failed: %s %s", scope["method"], scope["path"])
-            if not started:
-                await _reply(send_with_headers, 500, "the explorer met a fault of its own")
+            if not answer.started:
+                sentence = "the explorer met a fault of its own; see the terminal"
+                await _reply(answer, 500, sentence)
         finally:
             self._n_running -= 1
 
@@ -135,13 +126,23 @@ class Guard:
         await send(_start(303, headers))
         await send({"type": "http.response.body", "body": b""})
 
-    def _add_headers(self, scope: Scope, message: Message) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in _HEADERS.items():
-            headers[name] = value
+
+class _Answer:
+    """Sends an answer with the headers that every answer bears."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
         # a newer version's page, and another session's answers, are to be seen at once
-        stale = "no-store" if scope["path"].startswith("/api/") else "no-cache"
-        headers.setdefault("Cache-Control", stale)
+        self._stale = "no-store" if scope["path"].startswith("/api/") else "no-cache"
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers.update(_HEADERS)
+            headers.setdefault("Cache-Control", self._stale)
+        await self._send(message)
 
 
 def _start(status: int, headers: dict[str, str]) -> Message:

@@ -72,14 +72,14 @@ def create_app(
     async def index() -> FileResponse:
         return FileResponse(static / "index.html")
 
-    for kind in (HTTPException, RequestValidationError, WordsightError, Exception):
+    for kind in (HTTPException, RequestValidationError, WordsightError):
         app.add_exception_handler(kind, _told)
     app.add_middleware(Guard, access=access or Access("127.0.0.1", 8642))
     return app
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    """Tell an error in one sentence; what went wrong inside is told in the terminal alone."""
+    """Tell an error that is meant for people, in one sentence; `Guard` sees to the others."""
     headers = None
     if isinstance(error, HTTPException):
         status, sentence, headers = error.status_code, str(error.detail), error.headers
@@ -94,8 +94,6 @@ async def _told(request: Request, error: Exception) -> Response:
         status, sentence = 400, f"{error.name} cannot be read: {error.reason}"
     elif isinstance(error, InputError):
         status, sentence = 404 if isinstance(error, NotThereError) else 400, str(error)
-    elif isinstance(error, WordsightError):
-        status, sentence = 500, str(error)
     else:
-        status, sentence = 500, "the explorer met a fault of its own; see the terminal"
+        status, sentence = 500, str(error)
     return JSONResponse({"error": sentence}, status, headers)

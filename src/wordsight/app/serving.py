@@ -68,6 +68,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="critical",  # what fails inside is told by `Guard`, and the rest is noise
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nobody stands between, and headers can say anything

@@ -13,7 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from wordsight.classifiers.class_words import ClassWords, check_classes
-from wordsight.classifiers.queries import WordQuery, nearest_of
+from wordsight.classifiers.queries import AnswersWords
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.selection import GATES, Goal, Selection, select, threshold_keeping
 from wordsight.classifiers.shares import ShareClassifier
@@ -24,19 +24,16 @@ from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.features.cache import FeatureCache
-from wordsight.features.images import ImageSet
-from wordsight.features.mosaic import patch_mosaic
+from wordsight.features.images import is_images
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out, moved_words
 from wordsight.mapping.linear import LinearMap
-from wordsight.mapping.visual import VisualMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.rows import StoredRows, by_blocks, draw_held_out
 from wordsight.validation import checked_labels, validated
-from wordsight.words.similarity import nearest_rows
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["CrossModalClassifier", "join"]
@@ -76,7 +73,7 @@ def join(
     return np.hstack([seen, unseen])
 
 
-class CrossModalClassifier(ClassifierMixin, BaseEstimator):
+class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
     """Recognise seen classes and, by their names alone, unseen ones.
 
     Images become features X; a map takes them to points S among the word vectors W; a novelty
@@ -275,7 +272,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         cache: FeatureCache | None,
         held_out: NDArray[np.bool_],
     ) -> Any:
-        if not _is_images(X):
+        if not is_images(X):
             self.features_ = None
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
@@ -292,7 +289,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         else:
             raise InputError(
                 f"a cache was given for features of {type(self.features_).__name__}; expected "
-                "PatchFeatures, or no cache"
+                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
             )
         if len(found) != len(labels):
             raise InputError(
@@ -389,8 +386,14 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
             return np.asarray(part.predict(found.held_out) == inside)
         if self.novelty_.sees == "logits":
             # what a softmax says of images it was trained on tells nothing of new ones
-            part.fit(X[~held_out], labels[~held_out])
-            return np.asarray(part.predict(X[held_out]) == inside)
+            rest, new = X[~held_out], X[held_out]
+            if isinstance(part, SoftmaxClassifier) and part.temperature == "auto":
+                # nor is it as sure of these as of images that features were trained on
+                part.fit_held_out(rest, labels[~held_out], np.zeros(len(rest), dtype=bool))
+                part.learn_temperature(new, inside)
+            else:
+                part.fit(rest, labels[~held_out])
+            return np.asarray(part.predict(new) == inside)
         asks = self.keep_seen_ is not None
         if isinstance(part, SoftmaxClassifier) and (asks or part.temperature == "auto"):
             logits = part.fit_held_out(X, labels, held_out, factor=found.factor)
@@ -698,7 +701,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
         """Yield rows and features, a few at a time."""
         check_is_fitted(self, "seen_classifier_")
-        if _is_images(X) and self.features_ is not None:
+        if is_images(X) and self.features_ is not None:
             extra = {"cache": cache} if cache is not None else {}
             yield from self.features_.stream(X, **extra)
             return
@@ -708,7 +711,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
 
     def _features_of(self, X: Any) -> NDArray[Any] | StoredRows:
         check_is_fitted(self, "seen_classifier_")
-        if _is_images(X):
+        if is_images(X):
             if self.features_ is None:
                 raise InputError(
                     "images were given to a model that was trained on ready features; give it "
@@ -767,149 +770,6 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
         """Return the mapped points S, shape (n, d), or (n, m) where the map moves the words."""
         return np.asarray(by_blocks(self.mapping_.predict, self._features_of(X)))
 
-    def nearest_words(self, S: Any, k: int = 10) -> list[list[str]]:
-        """Return the words of `words_` with the highest cosine with each of some points or images.
-
-        Parameters
-        ----------
-        S : ndarray (n, d), Dataset, or ndarray of uint8 (n, height, width, 3)
-            Mapped points, from `map` or `recognise`; or images, which are mapped.
-        k : int, default 10
-            How many words for each, as far as there are so many.
-
-        Returns
-        -------
-        list of list of str
-            The nearest first.
-        """
-        check_is_fitted(self, "seen_classifier_")
-        rows, _similarities = self._near_words(self.map(S) if _is_images(S) else S, k)
-        return [[self.words_.words[row] for row in near] for near in rows.tolist()]
-
-    def word_similarities(self, S: NDArray[Any], k: int = 10) -> list[list[tuple[str, float]]]:
-        """Return the words nearest to each of some mapped points, with their cosines."""
-        check_is_fitted(self, "seen_classifier_")
-        rows, similarities = self._near_words(S, k)
-        return [
-            [(self.words_.words[row], value) for row, value in zip(near, values, strict=True)]
-            for near, values in zip(rows.tolist(), similarities.tolist(), strict=True)
-        ]
-
-    def query(self, word: str) -> WordQuery:
-        """Return where a word lies among the mapped points.
-
-        Parameters
-        ----------
-        word : str
-            A class of the model, or a name that `words_` has a vector of, whole or composed of
-            its parts.
-
-        Returns
-        -------
-        WordQuery
-
-        Raises
-        ------
-        MissingWordError
-            There is no vector; spellings near it are named.
-        """
-        check_is_fitted(self, "seen_classifier_")
-        return WordQuery.of(word, self._class_words, self.mapping_)
-
-    def words_near(self, word: str, k: int = 10) -> list[tuple[str, float]]:
-        """Return the words nearest to a word, with their cosines; neither itself nor its parts.
-
-        The word vectors themselves are compared, as they were before any map.
-        """
-        asked = self.query(word)
-        if k < 1:
-            return []
-        hidden = [word, *asked.parts]
-        return self.words_.most_similar(asked.word_vector, k, exclude=hidden)
-
-    def nearest_images(
-        self, word: str, X: Any, k: int = 10
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the images that are mapped nearest to a word: the space queried (section 4).
-
-        Parameters
-        ----------
-        word : str
-            Any word with a vector, a class or not; see `query`.
-        X : Dataset, ndarray of uint8 (n, height, width, 3), or ndarray (n, F)
-            What to look among, since a model keeps no images; a few are in memory at a time.
-        k : int, default 10
-            How many, as far as there are so many.
-
-        Returns
-        -------
-        rows : ndarray of int64, shape (min(k, n),)
-            Where they stand in X, the nearest first.
-        similarities : ndarray of float64, shape (min(k, n),)
-            Cosines of mapped point and word.
-        """
-        vector = self.query(word).vector
-        blocks_of_points = (
-            (rows, self.mapping_.predict(features)) for rows, features in self._feature_blocks(X)
-        )
-        return nearest_of(blocks_of_points, vector, k)
-
-    @property
-    def can_draw(self) -> bool:
-        """Whether `prototype` can draw words: patches have to be mapped, and linearly."""
-        return self._drawing_parts() is not None
-
-    def _drawing_parts(self) -> tuple[PatchFeatures, LinearMap | VisualMap] | None:
-        features, mapping = self.features_, self.mapping_
-        if isinstance(features, PatchFeatures) and isinstance(mapping, LinearMap | VisualMap):
-            return features, mapping
-        return None
-
-    def prototype(self, word: str, *, tiles: int = 6) -> NDArray[np.uint8]:
-        """Draw what a word looks like to the model, without any image: patches that pull to it.
-
-        An image moves towards a word, counted from the mean of the seen words, by a linear
-        function of its features; each feature is a patch in a quadrant. See `patch_mosaic`.
-
-        Parameters
-        ----------
-        word : str
-            Any word with a vector, a class or not; see `query`.
-        tiles : int, default 6
-            Patches along a side of a quadrant.
-
-        Returns
-        -------
-        ndarray of uint8, shape (side, side, 3)
-            The four quadrants as they lie in an image.
-
-        Raises
-        ------
-        MissingWordError
-            There is no vector; spellings near it are named.
-        InputError
-            The model does not map patches, or not linearly.
-        """
-        check_is_fitted(self, "seen_classifier_")
-        parts = self._drawing_parts()
-        if parts is None:
-            seen_as = "ready features" if self.features_ is None else type(self.features_).__name__
-            raise InputError(
-                f"a word was to be drawn by a model with {seen_as} and "
-                f"{type(self.mapping_).__name__}; it takes PatchFeatures with LinearMap or "
-                "VisualMap: look at the images nearest to the word instead (nearest_images)"
-            )
-        features, mapping = parts
-        middle = moved_words(mapping, self._class_words.seen_vectors).mean(axis=0)
-        pull = (self.query(word).vector - middle) @ mapping.coef_  # (w − w̄)ᵀ θ, shape (F,)
-        return patch_mosaic(features, pull, tiles=tiles)
-
-    def _near_words(self, S: NDArray[Any], k: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        table = moved_words(self.mapping_, self.words_.vectors)
-        if table is self.words_.vectors:
-            return self.words_.nearest_rows(S, k)
-        return nearest_rows(table, S, k, metric="cosine")
-
     def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
         """Return the most probable of some classes.
 
@@ -962,7 +822,7 @@ class CrossModalClassifier(ClassifierMixin, BaseEstimator):
                 "requires y to be passed, but the target y is None: give the class name of each "
                 "image, or a data set that has labels"
             )
-        if not _is_images(X):
+        if not is_images(X):
             X, y = validated(self, X, y, dtype=[np.float32, np.float64])
         return checked_labels(y, len(X))
 
@@ -979,9 +839,3 @@ def _takes_points(unseen_classifier: Any) -> bool:
 def _rows(X: Any) -> NDArray[Any] | StoredRows:
     """Return features as an array, or as they are where they stay on disk."""
     return X if isinstance(X, StoredRows) else np.asarray(X)
-
-
-def _is_images(X: Any) -> bool:
-    return getattr(X, "ndim", None) == 4 or (
-        isinstance(X, ImageSet) and not isinstance(X, np.ndarray)
-    )

@@ -231,6 +231,25 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         X, codes = self._checked(X, y)
         return self._fit(X, codes, held_out, factor)
 
+    def learn_temperature(self, X: Any, y: Any) -> Self:
+        """Learn the temperature on rows that the classifier was not trained on.
+
+        Parameters
+        ----------
+        X : ndarray or StoredRows, shape (n, F)
+        y : array-like, shape (n,)
+            Of `classes_`.
+
+        Returns
+        -------
+        SoftmaxClassifier
+            Itself; as it was where its temperature is a number.
+        """
+        if self.temperature == "auto":
+            codes = np.searchsorted(self.classes_, np.asarray(y))
+            self.temperature_ = likeliest_temperature(self.logits(X), codes)
+        return self
+
     def _checked(self, X: Any, y: Any) -> tuple[NDArray[Any] | StoredRows, NDArray[np.int64]]:
         check_temperature(self.temperature)
         X, y = validated(self, X, y, dtype=[np.float32, np.float64])

@@ -23,6 +23,7 @@ from wordsight.cli.explore import explore
 from wordsight.cli.fit import fit
 from wordsight.cli.info import info
 from wordsight.cli.options import Debug, Quiet
+from wordsight.cli.plot import plot
 from wordsight.cli.predict import predict
 from wordsight.cli.reproduce import reproduce
 from wordsight.exceptions import WordsightError
@@ -43,7 +44,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, evaluate, predict, explore, ask, explain, classes, info, demo, reproduce):
+for _command in (
+    fit,
+    evaluate,
+    predict,
+    explore,
+    plot,
+    ask,
+    explain,
+    classes,
+    info,
+    demo,
+    reproduce,
+):
     app.command()(_command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(data.app, name="data")

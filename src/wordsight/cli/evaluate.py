@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wordsight.cli import console
+from wordsight.cli.images import named_split, say_skipped
 from wordsight.cli.options import (
     CachePath,
     CachePrecision,
@@ -21,9 +23,12 @@ from wordsight.cli.options import (
 from wordsight.storage import atomic_path, check_writable, refuse_existing
 
 if TYPE_CHECKING:
-    from wordsight.evaluation import Evaluation
+    from wordsight.evaluation import Evaluation, Observed
 
 __all__ = ["evaluate"]
+
+_MAPPED = 1000
+"""Images on the map of a card, which is a small picture."""
 
 
 def evaluate(
@@ -42,7 +47,10 @@ def evaluate(
         Path | None, typer.Option(help="Write the JSON object to this file, too.")
     ] = None,
     update_card: Annotated[
-        bool, typer.Option("--update-card", help="Write the scores into the model's README.md.")
+        bool,
+        typer.Option(
+            "--update-card", help="Write the scores into the model's README.md, with pictures."
+        ),
     ] = False,
     cache: CachePath = None,
     cache_precision: CachePrecision = "float32",
@@ -67,14 +75,23 @@ def evaluate(
     if taken is None:
         console.say(f"{data} has no test split: scoring all of it, also what was trained on")
     with console.progress():
-        found = evaluation.evaluate(loaded, dataset, on_broken=on_broken, cache=kept)
-    _say_left_out(found)
+        start = perf_counter()
+        observed = evaluation.observe(
+            loaded,
+            dataset,
+            on_broken=on_broken,
+            cache=kept,
+            n_mapped=_MAPPED if update_card else 0,
+        )
+        found = evaluation.score(observed, start)
+    say_skipped(found["skipped"])
+    console.say_broken([(one["name"], one["reason"]) for one in found["broken"]])
     if out is not None:
         with atomic_path(out) as temporary:
             temporary.write_text(_json(found) + "\n", encoding="utf-8")
     if update_card:
-        scored_on = data.resolve().name + (f", {taken} split" if taken else "")
-        _update_card(model, found, scored_on)
+        with console.progress():
+            _update_card(model, observed, found, named_split(data, taken))
     if json_:
         console.print_line(_json(found))
     else:
@@ -85,21 +102,16 @@ def _json(found: "Evaluation") -> str:
     return json.dumps(found, ensure_ascii=False, allow_nan=False)
 
 
-def _update_card(path: Path, found: "Evaluation", scored_on: str) -> None:
+def _update_card(path: Path, observed: "Observed", found: "Evaluation", scored_on: str) -> None:
     from wordsight.evaluation import for_card  # noqa: PLC0415
     from wordsight.persistence import load_model, save_model  # noqa: PLC0415
+    from wordsight.plots.model_pictures import PictureSettings, card_pictures  # noqa: PLC0415
 
     # loaded anew: where the scores were computed is no setting of the model
     model = load_model(path)
     about: dict[str, Any] = {**model.about_, "scores": for_card(found), "scored_on": scored_on}
-    save_model(model, path, about=about, overwrite=True)
-
-
-def _say_left_out(found: "Evaluation") -> None:
-    if found["n_skipped"]:
-        counts = ", ".join(f"{name} ({count})" for name, count in found["skipped"].items())
-        console.say(f"Left out: {found['n_skipped']} images of classes not in the model: {counts}")
-    console.say_broken([(one["name"], one["reason"]) for one in found["broken"]])
+    pictures = card_pictures(model, observed, PictureSettings(data=scored_on))
+    save_model(model, path, about=about, pictures=pictures, overwrite=True)
 
 
 def _print(found: "Evaluation") -> None:

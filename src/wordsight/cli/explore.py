@@ -3,6 +3,8 @@
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -119,13 +121,15 @@ def explore(
             session, layouts = _with_images(session, model, data, split, limit, layout, seed, cache)
         access = Access.to(host, taken.getsockname()[1])
         app = create_app(session, layouts=layouts, access=access)
-        _tell_faults()
         console.print_line(access.address)
         sys.stdout.flush()
         console.say("Open this address in a browser. Ctrl-C ends the explorer.")
         try:
-            serve(app, taken, access.address, browser=browser)
+            with _faults_told():
+                serve(app, taken, access.address, browser=browser)
         finally:
+            if layouts is not None:
+                layouts.close()  # where a second Ctrl-C did not let the server do it
             if session.is_changed:
                 console.warn("the classes or the threshold were changed, and not saved")
 
@@ -140,11 +144,14 @@ class _Faults(logging.Handler):
             traceback.print_exception(record.exc_info[1], file=sys.stderr)
 
 
-def _tell_faults() -> None:
-    for name in ("wordsight.app", "uvicorn.error"):
-        log = logging.getLogger(name)
-        log.handlers = [_Faults(logging.WARNING)]
-        log.propagate = False
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    log, teller = logging.getLogger("wordsight.app"), _Faults(logging.WARNING)
+    log.addHandler(teller)
+    try:
+        yield
+    finally:
+        log.removeHandler(teller)
 
 
 def _with_images(

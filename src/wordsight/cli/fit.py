@@ -62,9 +62,21 @@ def fit(
             show_default="train, or all of the data where there is none",
         ),
     ] = None,
+    features: Annotated[
+        str,
+        typer.Option(
+            help="What is seen in images: patches (the paper's), conv (a network trained here on "
+            "the seen classes), or an encoder: transformers:FOLDER, timm:NAME, "
+            "open_clip:NAME/WEIGHTS."
+        ),
+    ] = "patches",
     image_size: Annotated[
-        int, typer.Option(help="Height and width of the images, in pixels.")
-    ] = 32,
+        int | None,
+        typer.Option(
+            help="Height and width of the images, in pixels.",
+            show_default="32, or that of the encoder",
+        ),
+    ] = None,
     atoms: Annotated[
         int, typer.Option("--atoms", "--n-atoms", help="Atoms of the dictionary; 8 features each.")
     ] = 1600,
@@ -86,6 +98,23 @@ def fit(
             "--mirror", help="Encode mirror images, too, and take the mean: twice the work."
         ),
     ] = False,
+    width: Annotated[
+        int, typer.Option(help="Channels of the network's first stage; 8 features each.")
+    ] = 32,
+    blocks: Annotated[
+        int, typer.Option("--blocks", "--n-blocks", help="Residual blocks a stage of the network.")
+    ] = 1,
+    epochs: Annotated[
+        int, typer.Option("--epochs", "--n-epochs", help="Passes of the network over the images.")
+    ] = 30,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder where the training of the network is kept after each epoch, to go on "
+            "from there.",
+            show_default="none",
+        ),
+    ] = None,
     map_kind: Annotated[
         Literal["linear", "two-layer", "visual"],
         typer.Option("--map", help="The map into word space, or of words to features (visual)."),
@@ -197,6 +226,11 @@ def fit(
     check_replaceable(out, overwrite=overwrite)
     kept = None if cache is None else FeatureCache(cache, cache_precision)
     settings = Settings(
+        features=features,
+        width=width,
+        n_blocks=blocks,
+        n_epochs=epochs,
+        checkpoint=checkpoint,
         image_size=image_size,
         n_atoms=atoms,
         n_patches=patches,
@@ -231,7 +265,7 @@ def fit(
             settings=settings,
         )
     _say_plan(plan)
-    if kept is not None:
+    if kept is not None or checkpoint is not None:
         console.set_resumable()
     with console.progress():
         model = train(plan, command=console.command_line(), cache=kept)
@@ -297,10 +331,9 @@ def _say_plan(plan: "TrainingPlan") -> None:
         if plan.unseen
         else "  no unseen class; names can be added when predicting (--also)"
     )
-    console.say(f"  {len(plan.dataset)} images of {settings.image_size} × {settings.image_size}")
+    console.say(f"  {len(plan.dataset)} images of {plan.image_size[0]} × {plan.image_size[1]}")
     console.say(
-        f"  features: {settings.n_atoms} atoms ({settings.dictionary}, {settings.encoder}) from "
-        f"{settings.n_patches} patches{', mirrored' if settings.mirror else ''}; map: "
+        f"  features: {settings.feature_choice.describe(plan.image_size)}; map: "
         f"{_about_map(settings)}; novelty: {_about_novelty(settings)}; gate: {settings.gate}; seen "
         f"classes: {settings.seen_classifier}; unseen classes: {settings.unseen_classifier}; seed: "
         f"{settings.random_state}"

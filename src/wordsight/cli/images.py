@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from wordsight.exploration.gallery import Gallery
     from wordsight.features.cache import Precision
 
-__all__ = ["Limit", "Seed", "as_words", "check_picture", "look_at"]
+__all__ = [
+    "Limit",
+    "Seed",
+    "as_words",
+    "check_picture",
+    "look_at",
+    "named_split",
+    "say_skipped",
+]
 
 Limit = Annotated[
     int | None,
@@ -73,3 +81,17 @@ def check_picture(path: Path, *, overwrite: bool) -> None:
 def as_words(near: tuple[tuple[str, float], ...]) -> str:
     """Return words and their cosines in a line."""
     return ", ".join(f"{word} ({similarity:.2f})" for word, similarity in near)
+
+
+def named_split(data: Path, split: str | None) -> str:
+    """Return what titles and cards call some data: its name, and the split taken."""
+    return data.resolve().name + (f", {split} split" if split else "")
+
+
+def say_skipped(skipped: dict[str, int]) -> None:
+    """Tell of images of classes that the model does not know."""
+    if skipped:
+        counts = ", ".join(f"{name} ({count})" for name, count in skipped.items())
+        console.say(
+            f"Left out: {sum(skipped.values())} images of classes not in the model: {counts}"
+        )

@@ -23,7 +23,9 @@ def info(model: ModelPath, json_: Json = False, quiet: Quiet = False, debug: Deb
     rows = [(name, "seen", str(counts.get(name, ""))) for name in config["seen"]]
     rows += [(name, "unseen", "") for name in config["unseen"]]
     console.print_table(None, ["class", "kind", "training images"], rows, right=1)
-    console.print_table(None, ["what", "value"], _facts(config))
+    shown = sorted(path.stem for path in model.glob("pictures/*.png"))
+    pictures = [("pictures", f"{', '.join(shown)}, in {model / 'pictures'}")] if shown else []
+    console.print_table(None, ["what", "value"], [*_facts(config), *pictures])
 
 
 def _facts(config: dict[str, Any]) -> list[tuple[str, str]]:

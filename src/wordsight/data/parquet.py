@@ -17,7 +17,7 @@ from wordsight.data.parquet_files import files_by_split, is_parquet, splits
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import BrokenImageError, DataError, InputError, WordsightError
 
-__all__ = ["ParquetSource", "is_parquet", "splits"]
+__all__ = ["ParquetSource", "is_parquet", "opened_parquet", "splits"]
 
 _BATCH_BYTES = 8 << 20  # encoded images decoded from the file at once
 _WINDOW_BYTES = 64 << 20  # encoded images held to bring them into another order
@@ -116,7 +116,7 @@ class ParquetSource(Source):
         cuts = np.flatnonzero(np.diff(groups)) + 1
         pieces = zip(groups[np.r_[0, cuts]].tolist(), np.split(rows, cuts), strict=True)
         for path, in_file in groupby(pieces, key=lambda piece: self._groups[piece[0]].path):
-            with _opened(path) as file:
+            with opened_parquet(path) as file:
                 for number, wanted in in_file:
                     group = self._groups[number]
                     yield from group.stream(
@@ -131,7 +131,7 @@ class ParquetSource(Source):
         numbers: dict[object, int] = {}  # each label as stored, in the order of appearance
         codes: list[int] = []
         for path in files:
-            with _opened(path) as file:
+            with opened_parquet(path) as file:
                 for batch in file.iter_batches(columns=[self._columns.label], use_threads=False):
                     values = batch.column(0).to_pylist()
                     codes.extend(numbers.setdefault(value, len(numbers)) for value in values)
@@ -206,7 +206,7 @@ def _survey(files: list[Path]) -> tuple[Columns, list[_RowGroup]]:
     columns: Columns | None = None
     groups: list[_RowGroup] = []
     for path in files:
-        with _opened(path) as file:
+        with opened_parquet(path) as file:
             mine = choose_columns(file.schema_arrow, path)
             columns = columns or mine
             if mine != columns:
@@ -234,7 +234,7 @@ def _shown(path: Path, root: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def opened_parquet(path: Path) -> Iterator[pq.ParquetFile]:
     """Open a parquet file; whatever goes wrong with it in the block becomes a `DataError`."""
     try:
         # a column chunk may hold all images of the file: neither read it at once nor ahead

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from wordsight.exceptions import DataError
 
-__all__ = ["Columns", "choose_columns"]
+__all__ = ["Columns", "choose_columns", "label_column"]
 
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = (
@@ -75,6 +75,37 @@ def choose_columns(schema: pa.Schema, path: Path) -> Columns:
         return Columns(image, None, False, None)
     names = _class_names(features.get(label, {}), path)
     return Columns(image, label, _is_integer(schema.field(label).type), names)
+
+
+def label_column(
+    schema: pa.Schema, taken: str, path: Path, *, wanted: str | None = None
+) -> tuple[str, tuple[str, ...] | None] | None:
+    """Choose the column of labels beside another column.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+    taken : str
+        The column that holds something else.
+    path : pathlib.Path
+        The file, named in errors.
+    wanted : str, optional
+        The column to take; by default that of the metadata, or the one that looks like it.
+
+    Returns
+    -------
+    (str, tuple of str or None) or None
+        The column, and the names of classes 0, 1, 2, ... where the file tells them; None where
+        there is no such column.
+    """
+    features = _features(schema)
+    label = _label_column(schema, features, taken) if wanted is None else wanted
+    if label is None:
+        return None
+    names = None
+    if _is_integer(schema.field(label).type):
+        names = _class_names(features.get(label, {}), path)
+    return label, names
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, object]]:

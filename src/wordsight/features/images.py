@@ -11,7 +11,7 @@ from wordsight.exceptions import InputError
 
 __all__ = [
     "ImageBatch", "ImageSet", "Images", "as_images", "asked_size", "check_size", "fingerprint",
-    "walk",
+    "is_images", "walk",
 ]  # fmt: skip
 
 _SAMPLED = 64
@@ -66,6 +66,13 @@ def check_images(images: Any) -> NDArray[np.uint8]:
             "scale and convert them with (255 * images).round().astype('uint8') if they are 0 to 1"
         )
     return array
+
+
+def is_images(X: Any) -> bool:
+    """Tell images, as an array or a set, from ready features."""
+    return getattr(X, "ndim", None) == 4 or (
+        isinstance(X, ImageSet) and not isinstance(X, np.ndarray)
+    )
 
 
 def as_images(images: Any) -> Any:

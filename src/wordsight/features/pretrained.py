@@ -34,6 +34,11 @@ class TransformersEncoder:
     download : bool, default False
         Whether a model that is not there may be downloaded.
 
+    Attributes
+    ----------
+    image_size : (int, int) or None
+        Height and width that the model's own preparation brings images to, where it says so.
+
     Raises
     ------
     WordsightError
@@ -64,6 +69,7 @@ class TransformersEncoder:
         except Exception as error:  # of whatever kind: it comes from files
             raise _not_loaded(model, error, download=download) from error
         self._model = loaded.eval().to(self._device)
+        self.image_size = _prepared_size(self._processor)
         self.name = f"transformers {Path(model).name}"
         self.recipe = f"transformers:{Path(model).resolve() if Path(model).is_dir() else model}"
 
@@ -77,6 +83,17 @@ class TransformersEncoder:
             else:
                 found = self._model(pixel_values=pixels)
         return _pooled(found).float().cpu().numpy()
+
+
+def _prepared_size(processor: Any) -> tuple[int, int] | None:
+    """Return the height and width of what a processor of transformers makes, if it says so."""
+    for sizes in (getattr(processor, "crop_size", None), getattr(processor, "size", None)):
+        if not sizes:
+            continue
+        sides = [sizes.get(key) or sizes.get("shortest_edge") for key in ("height", "width")]
+        if all(sides):
+            return int(sides[0]), int(sides[1])
+    return None
 
 
 def _pooled(found: Any) -> torch.Tensor:
@@ -155,6 +172,7 @@ class OpenClipEncoder:
         except Exception as error:
             raise _not_loaded(name, error, download=True) from error
         self._model = model.eval().to(self._device)
+        self.image_size = _square(getattr(getattr(model, "visual", None), "image_size", None))
         self.name = f"open_clip {name}"
         listed = is_listed(name) and is_listed(pretrained or "")
         self.recipe = f"open_clip:{name}/{pretrained}" if listed else None
@@ -165,6 +183,13 @@ class OpenClipEncoder:
         with torch.inference_mode():
             found: torch.Tensor = self._model.encode_image(pixels.to(self._device))
         return found.float().cpu().numpy()
+
+
+def _square(size: Any) -> tuple[int, int] | None:
+    """Return a size that a library gives as one side or as two."""
+    if size is None:
+        return None
+    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
 def is_listed(name: str) -> bool:
