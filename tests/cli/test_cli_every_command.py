@@ -28,6 +28,7 @@ NOT_RUN = {
     "reproduce": "needs CIFAR-10; it runs in test_cli_reproduce.py",
     "benchmark gzsl": "needs published features",
     "data fetch": "needs the network",
+    "explore": "serves until it is stopped; it runs in test_cli_explore.py",
 }
 JSON_LINES = {"predict"}
 EXTRA: dict[str, tuple[str, ...]] = {

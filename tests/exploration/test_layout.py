@@ -95,6 +95,7 @@ def test_umap_is_missed_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         layout(*clusters(), kind="umap")
 
 
+@pytest.mark.slow
 def test_umap_itself() -> None:
     pytest.importorskip("umap", reason="umap-learn is not installed")
     points, words = clusters(90)

@@ -1,0 +1,50 @@
+"""The queue for the model: one thread works, a few may wait, the others are told to come again."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from fastapi import HTTPException
+
+__all__ = ["WorkQueue"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class WorkQueue:
+    """Runs what needs the model, one after the other, without keeping anybody else waiting.
+
+    The model uses all cores for one image as it is; two at once would only take them from each
+    other.
+
+    Parameters
+    ----------
+    most : int, default 16
+        How many may wait or run.
+    """
+
+    def __init__(self, most: int = 16) -> None:
+        self._most = most
+        self._n_waiting = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="wordsight-model")
+
+    async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a function on the thread, and return what it returns."""
+        if self._n_waiting >= self._most:
+            raise HTTPException(
+                503, "the model is busy with other requests; try again in a second",
+                {"Retry-After": "1"},
+            )  # fmt: skip
+        self._n_waiting += 1
+        call: Any = partial(function, *args, **kwargs)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        finally:
+            self._n_waiting -= 1
+
+    def close(self) -> None:
+        """Let the thread end; what still waits is dropped."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
