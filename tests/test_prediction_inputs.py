@@ -96,7 +96,7 @@ def test_lists_of_files(text: bytes, null: bool, expected: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "null", "said"),
-    [(b"", False, "names nothing"), (b"\0\0", True, "names nothing"), (b"a\0b", False, "--null")],
+    [(b"", False, "is empty"), (b"\0\0", True, "is empty"), (b"a\0b", False, "--null")],
 )
 def test_lists_that_are_none(text: bytes, null: bool, said: str) -> None:
     with pytest.raises(InputError, match=said):

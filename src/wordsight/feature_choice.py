@@ -81,7 +81,8 @@ class FeatureChoice:
                 f"features={self.kind!r} was given; expected patches, conv, {EXPECTED}"
             )
         made = load_encoder(self.kind, device=self.device)
-        return EncodedFeatures(made, image_size=self._size(getattr(made, "image_size", None)))
+        own = getattr(made, "image_size", None) or getattr(made, "prepared_size", None)
+        return EncodedFeatures(made, image_size=self._size(own))
 
     def _size(self, own: tuple[int, int] | None = None) -> int | tuple[int, int]:
         """Return the size that is asked for, else that of the encoder, else 32."""

@@ -129,13 +129,11 @@ def names_in(text: bytes, *, null: bool = False) -> list[str]:
     parts = text.split(b"\0") if null else (line.rstrip(b"\r") for line in text.split(b"\n"))
     names = [os.fsdecode(part) for part in parts if part]
     if not names:
-        raise InputError(
-            "the list of files on standard input names nothing; give a path on each line"
-        )
+        raise InputError("the list of files on standard input is empty; give a path on each line")
     if not null and any("\0" in name for name in names):
         raise InputError(
-            "the list of files on standard input holds NUL bytes; if these end its paths, say so "
-            "(--null)"
+            "the list of files on standard input has several NUL bytes; if these end its paths, "
+            "say so (--null)"
         )
     return names
 

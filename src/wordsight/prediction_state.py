@@ -272,7 +272,9 @@ def open_state(
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("r+b" if path.exists() else "w+b")
     except OSError as error:
-        raise WordsightError(f"cannot write beside {out}: {error.strerror or error}") from error
+        raise WordsightError(
+            f"cannot write beside {out} ({error.strerror or error}); name an output elsewhere"
+        ) from error
     with file:
         _lock(file, out)
         state = PredictionState(file, out)

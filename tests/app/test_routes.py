@@ -321,7 +321,7 @@ def test_teach_forget_undo(client: TestClient) -> None:
     assert (told["revision"], told["can_undo"]) == (4, False)
     points = json_of(client.get("/api/map"))["points"]
     assert [CLASSES[code] for code in points["predicted"]] == PREDICTED
-    assert "nothing to undo" in json_of(client.post("/api/undo"), 400)["error"]
+    assert "none to undo" in json_of(client.post("/api/undo"), 400)["error"]
 
 
 def test_a_word_that_is_taught_does_not_move_the_others(client: TestClient) -> None:

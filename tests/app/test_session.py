@@ -106,7 +106,7 @@ def test_undo_goes_back_so_far(session: Session) -> None:
     few.undo()
     few.undo()
     assert few.state.classes == [*SEEN, "yellow", "cyan"]
-    with pytest.raises(InputError, match="nothing to undo"):
+    with pytest.raises(InputError, match="none to undo"):
         few.undo()
 
 

@@ -108,6 +108,7 @@ def test_the_commands_and_the_python_of_its_page_run(
         line
         for block in re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
         for line in block.splitlines()
+        if not line.startswith("make ")  # takes hours
     ]
     assert len(commands) == 3
     for command in commands:

@@ -94,7 +94,7 @@ def test_lists_that_make_no_sense(
     check_failed(run("predict", model, "-", "-"), 2, "twice")
     check_failed(run("predict", model, scenes, "--null"), 2, "ask for one with -")
     monkeypatch.setattr(sys, "stdin", _Input(b"\n"))
-    check_failed(run("predict", model, "-"), 2, "names nothing")
+    check_failed(run("predict", model, "-"), 2, "is empty")
 
 
 def test_patterns_in_quotes(scenes: Path, model: Path, run: Runner) -> None:

@@ -33,7 +33,7 @@ FIT = ("fit", "data", "--out", "model")
         (("fit", "data", "--out"), "--out was given no value; expected a path (the model dir"),
         (("fit", "data"), "wordsight fit was given no --out; expected a path (the model dir"),
         (("fit", "--out", "m"), "wordsight fit was given no DATA; expected labelled images"),
-        (("predict", "model"), "wordsight predict was given no INPUTS; expected images"),
+        (("predict",), "wordsight predict was given no"),
         (("words", "near", "cat", "-n", "0"), "-n 0 was given; expected a whole number of at leas"),
         (("words", "near", "cat", "-n0"), "-n 0 was given; expected a whole number of at least 1"),
         (("words", "near", "polar", "bear"), "more than it takes: bear; leave it out, put a name"),

@@ -45,7 +45,7 @@ def test_open_clip_sees_what_the_model_sees() -> None:
     open_clip = library("open_clip")
     torch.manual_seed(0)
     encoder = OpenClipEncoder("RN50")
-    assert encoder.image_size == (224, 224)
+    assert encoder.prepared_size == (224, 224)
     torch.manual_seed(0)
     model, _train, prepare = open_clip.create_model_and_transforms("RN50", pretrained=None)
     pixels = torch.stack([prepare(Image.fromarray(image)) for image in IMAGES])

@@ -198,7 +198,7 @@ class Session:
         """Take back the last change of the classes; the threshold stays where it is."""
         with self._changing:
             if not self._past:
-                raise InputError("there is nothing to undo; no class was added or removed")
+                raise InputError("no class was added or removed, so there is none to undo; add one")
             now, (own, added) = self._state, self._past[-1]
             before = _at_threshold(replace(now, own=own, added=added))
             self._past.pop()
@@ -268,12 +268,12 @@ class Session:
 
     def _described(self, name: str, description: str | None) -> WordVectors | None:
         if not name.strip():
-            raise InputError("the new class has no name; type one, such as: zebra")
+            raise InputError("the new class was given no name; give one, such as: zebra")
         if description is None or not description.strip():
             return None
         if self.encoder is None:
             raise InputError(
-                "descriptions need a text model; start it with: wordsight explore MODEL DATA "
+                "a description was given without a text model; run: wordsight explore MODEL DATA "
                 "--text-model DIR"
             )
         return describe({name: description}, self.encoder)

@@ -24,7 +24,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="[MODEL] INPUTS...",
+            metavar="INPUTS",
             help="A model directory, unless the model in the box is to be used; then images, "
             "folders of images (all in and below them), quoted patterns ('photos/**/*.jpg'), "
             "parquet files, CIFAR archives, .npy and .npz files; - reads a list of files.",
@@ -157,11 +157,13 @@ def _check_together(
     out: Path | None, *, json_: bool, resume: bool, sort_into: Path | None, copy: bool
 ) -> None:
     if out is not None and json_:
-        raise InputError("--json prints and --out writes; give one of them")
+        raise InputError(
+            "--json (which prints) and --out (which writes) were given; give one of them"
+        )
     if resume and out is None:
-        raise InputError("--resume keeps rows beside an output; name one (--out)")
+        raise InputError("--resume was given and no output to keep rows beside; name one (--out)")
     if copy and sort_into is None:
-        raise InputError("--copy says how to sort; name the folder to sort into (--sort-into)")
+        raise InputError("--copy was given and no folder to sort into; name one (--sort-into)")
     if sort_into is not None and out is not None and sort_into.resolve() in out.resolve().parents:
         raise InputError(
             f"{out} would lie in {sort_into}, which is made anew; write the output elsewhere"

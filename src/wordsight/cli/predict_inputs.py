@@ -53,7 +53,7 @@ def with_list(inputs: list[str], *, null: bool) -> list[str]:
     """Put the list of files on standard input in its place."""
     places = [place for place, path in enumerate(inputs) if path == STANDARD_INPUT]
     if null and not places:
-        raise InputError("--null says how a list of files ends its paths; ask for one with -")
+        raise InputError("--null was given and no list of files; ask for one with -")
     if not places:
         return inputs
     if len(places) > 1:

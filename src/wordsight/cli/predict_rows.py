@@ -212,7 +212,9 @@ def conclude(summary: "Summary", clock: Clock, out: Path | None, sort_into: Path
     """
     where = f"; the reasons are in {out}" if out else ""
     if summary.n_failed == summary.n_rows:
-        raise WordsightError(f"none of the {summary.n_rows} images could be read{where}")
+        raise WordsightError(
+            f"none of the {summary.n_rows} images could be read{where}; mend them, or name others"
+        )
     if summary.n_failed:
         console.warn(f"{summary.n_failed} of {summary.n_rows} images could not be read{where}")
     for made in (out, sort_into):

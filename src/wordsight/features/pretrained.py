@@ -36,8 +36,9 @@ class TransformersEncoder:
 
     Attributes
     ----------
-    image_size : (int, int) or None
-        Height and width that the model's own preparation brings images to, where it says so.
+    prepared_size : (int, int) or None
+        Height and width that the model's own preparation brings images of any size to, where it
+        says so.
 
     Raises
     ------
@@ -69,7 +70,7 @@ class TransformersEncoder:
         except Exception as error:  # of whatever kind: it comes from files
             raise _not_loaded(model, error, download=download) from error
         self._model = loaded.eval().to(self._device)
-        self.image_size = _prepared_size(self._processor)
+        self.prepared_size = _prepared_size(self._processor)
         self.name = f"transformers {Path(model).name}"
         self.recipe = f"transformers:{Path(model).resolve() if Path(model).is_dir() else model}"
 
@@ -172,7 +173,7 @@ class OpenClipEncoder:
         except Exception as error:
             raise _not_loaded(name, error, download=True) from error
         self._model = model.eval().to(self._device)
-        self.image_size = _square(getattr(getattr(model, "visual", None), "image_size", None))
+        self.prepared_size = _square(getattr(getattr(model, "visual", None), "image_size", None))
         self.name = f"open_clip {name}"
         listed = is_listed(name) and is_listed(pretrained or "")
         self.recipe = f"open_clip:{name}/{pretrained}" if listed else None
