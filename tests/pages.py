@@ -8,8 +8,11 @@ What is to be known of a block stands in a comment before it:
   lines that are left out.
 """
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +91,9 @@ class Reader:
             exec(block.text, self._names)
             return
         for line in block.text.replace("\\\n", " ").splitlines():
+            if " | " in line:
+                run_in_shell(line)
+                continue
             program, *arguments = shlex.split(line, comments=True) or [""]
             if program == "make":
                 check_target(arguments[0])
@@ -98,6 +104,16 @@ class Reader:
             if program == "wordsight" and arguments[0] not in SERVED:
                 code = main(with_little_work(arguments))
                 assert code == 0, f"{line}\n{self._capsys.readouterr().err}"
+
+
+def run_in_shell(line: str) -> None:
+    """Run a line of several programs, with the command of this environment."""
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": places}
+    done = subprocess.run(
+        ["bash", "-c", line], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 
 def with_little_work(arguments: list[str]) -> list[str]:

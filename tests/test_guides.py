@@ -36,7 +36,8 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Image.open(next(here.rglob("*.png"))) as picture:
         picture.save(here / "photo.jpg")
     write_pictures(here / "cifar10")  # ten drawn classes with the names of the real ones
-    known, vectors = WordVectors.default().vectors_for([*CLASSES, "lobster"])
+    more = ["lobster", "red", "vehicle", "zebra", "polar", "bear"]
+    known, vectors = WordVectors.default().vectors_for([*CLASSES, *more])
     lines = [" ".join([name, *map(str, row)]) for name, row in zip(known, vectors, strict=True)]
     for name in ("vectors.txt", "acl2012_cifar.txt"):
         (here / name).write_text("\n".join(lines) + "\n", "utf-8")
