@@ -9,19 +9,28 @@ import reference
 import torch
 from numpy.typing import NDArray
 
-from wordsight.features.encoding import Encoder, load_kernels
+from wordsight.features.encoding import Encoder, load_kernels, soft_threshold
 from wordsight.features.places import patch_places
 
 N_ATOMS = 37
 
 
-def encoder(kind: Any, patch_size: int, stride: int) -> Encoder:
+def learned(
+    patch_size: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+    """Draw a dictionary, a mean patch and a whitener."""
     rng = np.random.default_rng(0)
     size = 3 * patch_size**2
-    return Encoder.fold(
+    return (
         rng.normal(size=(N_ATOMS, size)).astype(np.float32) / np.sqrt(size),
         rng.normal(size=size) * 0.1,
         np.eye(size) + 0.1 * rng.normal(size=(size, size)),
+    )
+
+
+def encoder(kind: Any, patch_size: int, stride: int) -> Encoder:
+    return Encoder.fold(
+        *learned(patch_size),
         kind=kind,
         patch_size=patch_size,
         stride=stride,
@@ -33,9 +42,38 @@ def encoder(kind: Any, patch_size: int, stride: int) -> Encoder:
 
 def pictures(height: int, width: int) -> torch.Tensor:
     rng = np.random.default_rng(1)
-    images: NDArray[np.uint8] = rng.integers(0, 256, (5, height, width, 3), dtype=np.uint8)
+    images: NDArray[np.uint8] = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
     images[1] = 77  # flat: no contrast to normalise
     return torch.from_numpy(images)
+
+
+def assert_alike(
+    found: torch.Tensor, expected: torch.Tensor, images: torch.Tensor, by: Encoder
+) -> None:
+    """Compare features of `pictures` that single precision came to in two ways."""
+    dictionary, mean, whitener = learned(by.patch_size)
+    atoms = dictionary.astype(np.float64)
+    rounding = np.array(
+        [
+            reference.pooled_rounding(
+                image,
+                atoms,
+                mean,
+                whitener,
+                patch_size=by.patch_size,
+                stride=by.stride,
+                encoder=by.kind,
+            )
+            for image in images.numpy()
+        ]
+    )
+    values = expected.numpy()
+    places = patch_places(*images.shape[1:3], by.patch_size, by.stride)
+    sqrt_n = np.sqrt(max(cut.stop - cut.start for cut in places.quadrants))
+    rounding += sqrt_n * reference.UNIT * values  # of the sums themselves
+    rounding[1] *= sqrt_n  # a flat image is one patch n times, each off by the same
+    np.testing.assert_array_less(np.abs(found.numpy() - values), 2 * rounding + 1e-6)
+    assert rounding.mean() < 1e-3 * values.mean()
 
 
 SHAPES = [(32, 32, 6, 1), (9, 16, 6, 1), (17, 10, 5, 2), (7, 7, 6, 1), (64, 64, 6, 1)]
@@ -50,7 +88,7 @@ def test_many_images_together_as_on_a_gpu(
     images = pictures(height, width)
     places = patch_places(height, width, patch_size, stride)
     together = alone._encode_together(images, places, places.index).flatten(1)
-    np.testing.assert_allclose(together.numpy(), alone.encode(images).numpy(), 1e-4, 2e-4)
+    assert_alike(together, alone.encode(images), images, alone)
 
 
 @pytest.mark.parametrize(("height", "width", "patch_size", "stride"), SHAPES)
@@ -63,8 +101,18 @@ def test_compiled_loops_do_what_torch_does(
     assert plain.kernels is None
     assert compiled.kernels is not None
     images = pictures(height, width)
+    assert_alike(compiled.encode(images), plain.encode(images), images, plain)
+
+
+@pytest.mark.parametrize("n", [1, 900, 2_700])
+def test_sums_of_values_just_above_the_threshold_are_exact(n: int) -> None:
+    """As a flat image has them: taking n α from the sum of n values would leave rounding."""
+    z = torch.tensor([[0.2574, -0.2574, 0.25, -0.2501]]).repeat(n, 1)
+    over = np.maximum(0, np.abs(z[0].double().numpy()) - 0.25)
+    expected = n * np.array([over * [1, 0, 0, 0], over * [0, 1, 0, 1]])
+    # n values of one sign, one after another: at most n roundings of the sum
     np.testing.assert_allclose(
-        compiled.encode(images).numpy(), plain.encode(images).numpy(), 1e-4, 1e-4
+        soft_threshold(z, 0.25).numpy(), expected, rtol=n * reference.UNIT + 1e-7, atol=0
     )
 
 

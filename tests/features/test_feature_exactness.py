@@ -1,4 +1,4 @@
-"""`PatchFeatures` equals the literal rendering in double precision, to 1e-4."""
+"""`PatchFeatures` equals the literal rendering in double precision, but for rounding."""
 
 from typing import Any
 
@@ -22,36 +22,50 @@ def pictures(n: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8
     return (full + rng.integers(0, 56, full.shape)).astype(np.uint8)
 
 
-def literal(model: PatchFeatures, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Pooled features by the reference, from the model's dictionary and whitening."""
-    return np.array(
-        [
-            reference.pooled_features(
-                image,
-                model.dictionary_.astype(np.float64),
-                model.patch_mean_,
-                model.whitener_,
-                patch_size=model.patch_size,
-                stride=model.stride,
-                contrast_constant=model.contrast_constant,
-                encoder=model.encoder,
-                threshold=model.threshold,
-            )
-            for image in images
-        ]
+def literal(
+    model: PatchFeatures, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pooled features by the reference, from the model's dictionary and whitening.
+
+    And how far single precision may take each of them.
+    """
+    ways = (reference.pooled_features, reference.pooled_rounding)
+    pooled, rounding = (
+        np.array(
+            [
+                way(
+                    image,
+                    model.dictionary_.astype(np.float64),
+                    model.patch_mean_,
+                    model.whitener_,
+                    patch_size=model.patch_size,
+                    stride=model.stride,
+                    contrast_constant=model.contrast_constant,
+                    encoder=model.encoder,
+                    threshold=model.threshold,
+                )
+                for image in images
+            ]
+        )
+        for way in ways
     )
+    return pooled, rounding
 
 
 def assert_equal_to_literal(model: PatchFeatures, images: NDArray[np.uint8]) -> None:
     """Compare the features of a fitted model, learned from `images`, with the reference."""
-    pooled = literal(model, images)
-    mean, variance = pooled.mean(0), pooled.var(0)
-    np.testing.assert_allclose(model.mean_, mean, rtol=1e-4, atol=1e-5 * np.abs(mean).max())
-    scale = np.sqrt(variance + model.standardise_constant)
-    np.testing.assert_allclose(model.scale_, scale, rtol=1e-4)
-    expected = reference.standardise(pooled, mean, variance, model.standardise_constant)
-    # features have unit variance: absolute and relative are one here
-    np.testing.assert_allclose(model.transform(images), expected, rtol=1e-4, atol=1e-4)
+    pooled, rounding = literal(model, images)
+    # sums of few patches, and numbers near 1, are rounded too
+    off = rounding.max(0) + 1e-6 * pooled.max(0) + 1e-6
+    mean, scale = pooled.mean(0), np.sqrt(pooled.var(0) + model.standardise_constant)
+    # where no value is off by more than `off`, nor is their mean, nor their deviation
+    np.testing.assert_array_less(np.abs(model.mean_ - mean), off)
+    np.testing.assert_array_less(np.abs(model.scale_ - scale), off)
+    expected = reference.standardise(pooled, mean, pooled.var(0), model.standardise_constant)
+    # the value is off, the mean, and times the value the scale
+    allowed = off * (2 + np.abs(expected)) / scale
+    np.testing.assert_array_less(np.abs(model.transform(images) - expected), allowed)
+    assert np.median(allowed) < 5e-3  # of features of unit variance: what is wrong is seen
 
 
 @pytest.mark.parametrize("encoder", ["soft_threshold", "triangle"])

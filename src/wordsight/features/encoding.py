@@ -30,6 +30,9 @@ VALUES = 102_400
 """Products held at a time: 64 patches of 1,600 atoms. They, and what is made of them, stay in a
 core's second cache beside the filters."""
 
+_shrink: Callable[..., torch.Tensor] = torch.nn.functional.softshrink
+"""Toward zero by α, and 0 within α of it. Named here because torch does not type its `out`."""
+
 WORTH_COMPILING = 2_000
 """Images from which on compiling the inner loops, a second, is earned back."""
 
@@ -81,13 +84,28 @@ def soft_threshold(
     """
     n, n_atoms = products.shape
     total = products.new_zeros(2, n_atoms) if out is None else out
-    clamped = scratch("clamped", (n, n_atoms), products)
-    ones = products.new_ones(1, n)
-    # max(0, z − α) = max(z, α) − α, and max(0, −z − α) = −min(z, −α) − α: a clamp each, and a
-    # product with ones, which sums faster than a sum does
-    total[:1].addmm_(ones, torch.clamp(products, min=threshold, out=clamped)).sub_(threshold * n)
-    total[1:].addmm_(ones, products.clamp_(max=-threshold), alpha=-1.0).sub_(threshold * n)
+    room = scratch("rectified", (n, n_atoms), products)
+    _add_rectified(products, threshold, room, products.new_ones(1, n), total[:1], total[1:])
     return total
+
+
+def _add_rectified(
+    products: torch.Tensor,
+    threshold: float,
+    room: torch.Tensor,
+    ones: torch.Tensor,
+    above: torch.Tensor,
+    below: torch.Tensor,
+) -> None:
+    """Add the sums over patches of ``max(0, z − α)`` to `above`, of ``max(0, −z − α)`` to `below`.
+
+    α leaves each product by itself: to take n α from the sum of n values that exceed it by little
+    would leave mostly rounding.
+    """
+    shrunk = _shrink(products, threshold, out=products)  # toward zero by α
+    # a product with ones sums faster than a sum does
+    above.addmm_(ones, torch.clamp(shrunk, min=0.0, out=room))
+    below.addmm_(ones, shrunk.clamp_(max=0.0), alpha=-1.0)
 
 
 def triangle(
@@ -277,25 +295,19 @@ class Encoder:
                     kernel(same, threshold, totals[number])
 
             return add_compiled
-        clamped = scratch("clamped", (size, n_atoms), self.filters)
+        rectified = scratch("rectified", (size, n_atoms), self.filters)
         room = [
-            (number, some, out, clamped[: len(some)], some.new_ones(1, len(some)))
+            (number, some, out, rectified[: len(some)], some.new_ones(1, len(some)))
             for number, some, out in parts
         ]
-        return lambda sums: self._add_clamped(room, sums)
+        return lambda sums: self._add_rectified(room, sums)
 
-    def _add_clamped(self, parts: Iterable[tuple[Any, ...]], sums: torch.Tensor) -> None:
-        """Add the soft threshold by torch: a clamp and a sum for each sign."""
-        alpha = self.threshold
+    def _add_rectified(self, parts: Iterable[tuple[Any, ...]], sums: torch.Tensor) -> None:
+        """Add the soft threshold by torch."""
         halves = [(some[:1], some[1:]) for some in sums]
-        for number, patches, products, clamped, ones in parts:
+        for number, patches, products, room, ones in parts:
             torch.mm(patches, self.filters, out=products)
-            above, below = halves[number]
-            # max(0, z − α) = max(z, α) − α, and max(0, −z − α) = −min(z, −α) − α; a product with
-            # ones sums faster than a sum does
-            taken = alpha * len(products)  # at once: of large sums little would be left exact
-            above.addmm_(ones, torch.clamp(products, min=alpha, out=clamped)).sub_(taken)
-            below.addmm_(ones, products.clamp_(max=-alpha), alpha=-1.0).sub_(taken)
+            _add_rectified(products, self.threshold, room, ones, *halves[number])
 
     def _add_triangles(
         self, parts: Iterable[tuple[int, torch.Tensor, torch.Tensor]], sums: torch.Tensor
