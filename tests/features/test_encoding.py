@@ -107,9 +107,9 @@ def test_compiled_loops_do_what_torch_does(
 @pytest.mark.parametrize("n", [1, 900, 2_700])
 def test_sums_of_values_just_above_the_threshold_are_exact(n: int) -> None:
     """As a flat image has them: taking n α from the sum of n values would leave rounding."""
-    z = torch.tensor([[0.2574, -0.2574, 0.25, -0.2501]]).repeat(n, 1)
-    over = np.maximum(0, np.abs(z[0].double().numpy()) - 0.25)
-    expected = n * np.array([over * [1, 0, 0, 0], over * [0, 1, 0, 1]])
+    z = torch.linspace(-0.26, 0.26, N_ATOMS).repeat(n, 1)
+    exact = n * z[0].double().numpy()
+    expected = [np.maximum(0, exact - 0.25 * n), np.maximum(0, -exact - 0.25 * n)]
     # n values of one sign, one after another: at most n roundings of the sum
     np.testing.assert_allclose(
         soft_threshold(z, 0.25).numpy(), expected, rtol=n * reference.UNIT + 1e-7, atol=0

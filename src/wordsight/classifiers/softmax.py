@@ -136,7 +136,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default 200
         Iterations of L-BFGS at most.
     tol : float, default 1e-4
-        Stop when no entry of the gradient, in the whitened coordinates, is larger.
+        Stop when no entry of the gradient, in the whitened coordinates, is larger. Below about
+        1e-5, rounding stops a fit to features in single precision first.
     temperature : float or "auto", default 1.0
         What logits are divided by in `predict_proba`. A softmax is too sure of new images;
         ``"auto"`` is the temperature with which the labels of a tenth of the images are likeliest,
