@@ -1,4 +1,7 @@
-"""Check that a wheel holds the package, its vocabulary, model and licence, and nothing else."""
+"""Check that a wheel holds the package, its vocabulary, model and licence, and nothing else.
+
+Given a second wheel of the same tree, check that the two are the same, byte for byte.
+"""
 
 import sys
 import zipfile
@@ -20,7 +23,7 @@ NEEDED = (
 LIMITS = {"wordsight/words/": 3_000_000, "wordsight/models/": 3_000_000}  # bytes below each
 
 
-def main(path: str) -> None:
+def main(path: str, *again: str) -> None:
     """Say what is wrong with the wheel at `path`, and exit with 1, or say its size."""
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
@@ -34,8 +37,11 @@ def main(path: str) -> None:
     large = {place: size for place, size in sizes.items() if size > LIMITS[place]}
     if missing or foreign or large or not licence:
         sys.exit(f"{path}: missing {missing}, foreign {foreign}, too large {large}")
+    for other in again:
+        if Path(other).read_bytes() != Path(path).read_bytes():
+            sys.exit(f"{path} and {other} were built from one tree and differ")
     sys.stdout.write(f"{Path(path).name}: {Path(path).stat().st_size / 1e6:.1f} MB, complete\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
