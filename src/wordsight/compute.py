@@ -520,7 +520,8 @@ class RidgeFactor:
         if not self._factor.cholesky_():
             raise WordsightError(
                 f"the {gram.size} × {gram.size} system of the linear map is singular with "
-                f"alpha={alpha:g}; use a larger alpha, or drop constant features"
+                f"alpha={alpha:g}; use a larger alpha, drop constant features, or standardise the "
+                "others"
             )
         self.mean_x += moments.shift.to(torch.float64)
 

@@ -5,6 +5,7 @@ generalised zero-shot learning, so that a class with many images counts no more 
 What is undefined, because no image of that kind is there, is None: never 0 and never NaN.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -399,7 +400,11 @@ def _names(labels: ArrayLike) -> Names:
     names = np.asarray(labels).astype(np.str_)
     if names.ndim != 1:
         raise InputError(f"class names of shape {names.shape} were given; give one row of names")
-    return names
+    if "".join(names.tolist()).isascii():
+        return names
+    # two spellings of one name are one class
+    found, rows = np.unique(names, return_inverse=True)
+    return np.array([unicodedata.normalize("NFC", name) for name in found.tolist()])[rows]
 
 
 def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Names, Names]:

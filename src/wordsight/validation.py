@@ -12,6 +12,9 @@ from wordsight.rows import StoredRows
 
 __all__ = ["checked_labels", "validated"]
 
+LARGEST_FEATURE = (1e15, 1e140)
+"""The largest absolute value of a feature in single and in double precision."""
+
 _MEND = {
     "contains NaN": "leave these images out, or mend their features",
     "contains infinity": "leave these images out, or mend their features",
@@ -22,7 +25,14 @@ _MEND = {
 """What to do about a refusal that says so."""
 
 
-def validated(estimator: object, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+def validated(
+    estimator: object,
+    X: Any,
+    y: Any = "no_validation",
+    *,
+    any_size: bool = False,
+    **options: Any,
+) -> Any:
     """Check arrays as `sklearn.utils.validation.validate_data` does.
 
     Parameters
@@ -31,6 +41,9 @@ def validated(estimator: object, X: Any, y: Any = "no_validation", **options: An
         Learns, or is compared with, the number and names of features.
     X : array-like, shape (n, F)
     y : array-like, optional
+    any_size : bool, default False
+        Whether features may be so large that sums of their squares overflow: where only directions
+        count.
     **options
         As for scikit-learn's function.
 
@@ -41,8 +54,8 @@ def validated(estimator: object, X: Any, y: Any = "no_validation", **options: An
     Raises
     ------
     InputError
-        NaN, infinity, a wrong shape, another number of features or of labels: one sentence, which
-        begins as scikit-learn's does.
+        NaN, infinity, numbers too large, a wrong shape, another number of features or of labels:
+        one sentence, which begins as scikit-learn's does.
 
     Notes
     -----
@@ -50,12 +63,32 @@ def validated(estimator: object, X: Any, y: Any = "no_validation", **options: An
     """
     if isinstance(X, StoredRows):
         return _stored(estimator, X, y, **options)
+    if isinstance(X, np.ndarray) and not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="))  # of a foreign dtype the precision would be lost
     try:
-        return validate_data(estimator, X, y, **options)
+        checked = validate_data(estimator, X, y, **options)
     except InputError:
         raise
     except ValueError as error:
         raise InputError(_sentence(str(error), X)) from error
+    limits = (np.inf, np.inf) if any_size else LARGEST_FEATURE
+    if isinstance(checked, tuple):
+        return _sound(checked[0], limits), checked[1]
+    return _sound(checked, limits)
+
+
+def _sound(X: Any, limits: tuple[float, float]) -> Any:
+    """Return features as torch can read them; refuse those whose sums of squares overflow."""
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "f" or not X.size:
+        return X
+    limit = limits[X.dtype.itemsize > np.dtype(np.float32).itemsize]
+    largest = max(float(X.max()), -float(X.min()))  # no copy, as np.abs would make one
+    if largest > limit:
+        raise InputError(
+            f"a feature is as large as {largest:.3g}, and above {limit:g} sums of squares overflow "
+            f"in {X.dtype}; standardise the features"
+        )
+    return X.copy() if min(X.strides) < 0 else X  # no tensor runs backwards
 
 
 def _stored(estimator: object, X: StoredRows, y: Any, **options: Any) -> Any:
@@ -75,7 +108,8 @@ def checked_labels(y: Any, n_images: int) -> NDArray[Any]:
             "for each image"
         )
     try:
-        check_classification_targets(labels)
+        # twice each: that a class may have one image alone is no sign of a regression
+        check_classification_targets(np.concatenate([labels, labels]))
     except ValueError as error:
         raise InputError(str(error).splitlines()[0]) from error
     return labels

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from wordsight.classifiers.class_words import ClassWords, check_classes
+from wordsight.classifiers.class_words import ClassWords, check_classes, columns_of
 from wordsight.exceptions import InputError
 from wordsight.validation import checked_labels, validated
 from wordsight.words.vectors import WordVectors
@@ -121,14 +121,7 @@ class ZeroShotPeer(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     def predict_among(self, X: Any, classes: Sequence[str]) -> NDArray[Any]:
         """Return the class of the highest score among some classes, shape (n,)."""
         check_is_fitted(self, "_class_words")
-        known = list(map(str, self.classes_))
-        strange = [str(name) for name in classes if str(name) not in known]
-        if strange or not len(classes):
-            raise InputError(
-                f"{', '.join(strange) or 'no class'} was asked for; expected some of the model's "
-                f"classes: {', '.join(known)}"
-            )
-        columns = [known.index(str(name)) for name in classes]
+        columns = columns_of(self.classes_, classes)
         best: NDArray[Any] = self.classes_[columns][self.class_scores(X)[:, columns].argmax(1)]
         return best
 

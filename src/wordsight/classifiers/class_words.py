@@ -1,5 +1,9 @@
-"""The classes of a model and their word vectors, changed only as a whole."""
+"""The classes of a model and their word vectors, changed only as a whole.
 
+Names are compared in Unicode NFC, as everywhere: two spellings of one name are one class.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
@@ -8,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
+from wordsight.words.spelling import LONGEST_NAME, canonical, shortened
 from wordsight.words.vectors import WordVectors
 
-__all__ = ["ClassWords", "check_classes"]
+__all__ = ["ClassWords", "check_classes", "columns_of"]
 
 OnMissing = Literal["error", "compose"]
 
@@ -81,10 +86,12 @@ class ClassWords:
             names = list(names)
             self.check_described(names)
         added = [str(name) for name in names]
-        known = [*map(str, self.seen), *self.unseen.tolist()]
-        for place, name in enumerate(added):
-            if name in known or name in added[:place]:
+        known = _spelled(self.classes)
+        for name in added:
+            _check_name(name)
+            if canonical(name) in known:
                 raise InputError(f"{name} is a class of the model already; add only new ones")
+            known.add(canonical(name))
         if isinstance(names, Mapping):
             given = [self._checked(str(name), names[name]) for name in names]
             vectors = np.array(given).reshape(len(given), self.seen_vectors.shape[1])
@@ -112,7 +119,8 @@ class ClassWords:
         """Raise `InputError` for names that are not described, where classes are described."""
         if not self.words.is_described:
             return
-        lacking = [str(name) for name in names if str(name) not in set(self.words.words)]
+        described = _spelled(self.words.words)
+        lacking = [str(name) for name in names if canonical(str(name)) not in described]
         if lacking:
             raise InputError(
                 f"{', '.join(lacking)} is named, and the model knows classes by "
@@ -123,18 +131,20 @@ class ClassWords:
     def without_classes(self, names: Iterable[str]) -> Self:
         """Return these classes less some unseen ones."""
         removed = [names] if isinstance(names, str) else [str(name) for name in names]
+        seen, unseen = _spelled(self.seen), _spelled(self.unseen)
         for name in removed:
-            if name in set(map(str, self.seen)):
+            if canonical(name) in seen:
                 raise InputError(
                     f"{name} is a seen class, which the gate was trained on and cannot be removed; "
                     "use predict_among to choose among other classes"
                 )
-            if name not in self.unseen.tolist():
+            if canonical(name) not in unseen:
                 raise InputError(
                     f"{name} is not a class of the model; its unseen classes are: "
                     f"{', '.join(self.unseen) or 'none'} (name one of them)"
                 )
-        kept = ~np.isin(self.unseen, removed)
+        gone = _spelled(removed)
+        kept = np.array([canonical(name) not in gone for name in self.unseen.tolist()], dtype=bool)
         return replace(self, unseen=self.unseen[kept], unseen_vectors=self.unseen_vectors[kept])
 
     def _checked(self, name: str, vector: Any) -> NDArray[Any]:
@@ -163,9 +173,55 @@ def _kind(table: WordVectors) -> str:
     return table.source if table.is_described else f"words ({table.source})"
 
 
+def _spelled(names: Iterable[Any]) -> set[str]:
+    return {canonical(str(name)) for name in names}
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that a class cannot bear: arrays and files of names could not hold it."""
+    if not name or "\0" in name or len(name) > LONGEST_NAME:
+        raise InputError(
+            f"the class name {shortened(name)!r} has {len(name):,} characters; give one of 1 to "
+            f"{LONGEST_NAME:,} characters, none of them NUL"
+        )
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the class name {shortened(name)!r} cannot be written as UTF-8; mend it"
+        ) from error
+
+
+def columns_of(classes: Iterable[Any], asked: Sequence[str]) -> NDArray[np.int64]:
+    """Return where some classes stand among those of a model, shape (k,).
+
+    Raises
+    ------
+    InputError
+        A class that is not there, or none at all.
+    """
+    known = {canonical(str(name)): column for column, name in enumerate(classes)}
+    missing = [str(name) for name in asked if canonical(str(name)) not in known]
+    if missing or not len(asked):
+        raise InputError(
+            f"{', '.join(missing) or 'no class'} was asked for; expected some of the model's "
+            f"classes: {', '.join(known)}"
+        )
+    return np.array([known[canonical(str(name))] for name in asked])
+
+
 def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
-    """Refuse classes that are both seen and unseen or named twice, and fewer than two seen ones."""
-    both = [name for name in unseen if name in set(map(str, seen))]
+    """Refuse names of no use, classes named twice or both seen and unseen, and fewer than two."""
+    for name in [*map(str, seen), *unseen]:
+        _check_name(name)
+    known = _spelled(seen)
+    if len(known) < len(seen):
+        spelled = Counter(canonical(str(name)) for name in seen)
+        raise InputError(
+            f"labels spell {max(spelled, key=spelled.__getitem__)!r} in two ways that look alike; "
+            "write them in one: unicodedata.normalize('NFC', label)"
+        )
+    both = [name for name in unseen if canonical(name) in known]
     if both:
         raise InputError(
             f"images of {', '.join(both)} were given for training, and the same classes are named "
@@ -174,6 +230,6 @@ def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
     if len(seen) < 2:
         given = f"only one class was given ({seen[0]})" if len(seen) else "no images were given"
         raise InputError(f"{given}; expected images of at least two seen classes to learn from")
-    twice = sorted({name for name in unseen if list(unseen).count(name) > 1})
+    twice = sorted(name for name, n in Counter(map(canonical, unseen)).items() if n > 1)
     if twice:
         raise InputError(f"{', '.join(twice)} is named unseen twice; name each class once")

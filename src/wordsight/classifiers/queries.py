@@ -18,7 +18,7 @@ from wordsight.mapping.base import SemanticMap, moved_words
 from wordsight.mapping.linear import LinearMap
 from wordsight.mapping.visual import VisualMap
 from wordsight.words.similarity import nearest_rows
-from wordsight.words.spelling import name_parts
+from wordsight.words.spelling import canonical, name_parts
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["AnswersWords", "WordQuery", "nearest_of"]
@@ -51,9 +51,9 @@ class WordQuery:
         if not isinstance(word, str):
             raise InputError(f"{word!r} was asked for; expected one word or name, a text")
         words = class_words.words
-        known = class_words.classes.astype(np.str_)
-        if word in known:
-            found = class_words.vectors[int((known == word).argmax())]
+        known = [canonical(str(name)) for name in class_words.classes]
+        if canonical(word) in known:
+            found = class_words.vectors[known.index(canonical(word))]
         else:
             class_words.check_described([word])
             found = words.vector_for(word, on_missing="compose")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.exceptions import InputError
+from wordsight.classifiers.class_words import columns_of
 
 __all__ = ["Recognition"]
 
@@ -114,14 +114,7 @@ class Recognition:
         return self._gated(columns, is_seen)
 
     def _columns(self, classes: Sequence[str]) -> NDArray[np.int64]:
-        known = {str(name): column for column, name in enumerate(self.classes)}
-        missing = [str(name) for name in classes if str(name) not in known]
-        if missing or not len(classes):
-            raise InputError(
-                f"{', '.join(missing) or 'no class'} was asked for; expected some of the model's "
-                f"classes: {', '.join(known)}"
-            )
-        return np.array([known[str(name)] for name in classes])
+        return columns_of(self.classes, classes)
 
     def _gated(self, columns: NDArray[np.int64], is_seen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Eq. 2 over some classes of both kinds: each factor is made to sum to 1 among them."""

@@ -205,7 +205,7 @@ class WordDirections(ClassifierMixin, BaseEstimator):
             High where they are near; columns are in the order of `classes_`.
         """
         check_is_fitted(self)
-        S = validated(self, S, reset=False, dtype=np.float64)
+        S = validated(self, S, reset=False, dtype=np.float64, any_size=True)
         return self._corrected(self._cosine(S, self.word_vectors_), self.hubness_)
 
     def predict_proba(self, S: Any) -> NDArray[np.float64]:

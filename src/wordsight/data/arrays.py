@@ -6,8 +6,10 @@ that a ``.npz`` archive holds uncompressed (as `numpy.savez` writes it), is mapp
 
 import os
 import struct
+import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -229,12 +231,14 @@ def _checked_class_names(class_names: Sequence[str] | None) -> tuple[str, ...]:
     names = tuple(class_names or ())
     if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
         raise InputError(f"class_names is {class_names!r}; give a list of strings")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    # composed Unicode, as the names of folders are
+    composed = Counter(unicodedata.normalize("NFC", name) for name in names)
+    repeated = sorted(name for name, n in composed.items() if n > 1)
     if repeated:
         raise InputError(
             f"class_names holds {repeated[0]!r} twice; give every class a name of its own"
         )
-    return tuple(str(name) for name in names)
+    return tuple(composed)
 
 
 def _checked_labels(labels: ArrayLike, n_images: int) -> NDArray[Any]:
@@ -266,7 +270,7 @@ def _named(
     """Turn labels into class names; return them and all classes."""
     found, inverse = np.unique(given, return_inverse=True)
     if given.dtype.kind == "U":
-        names = [str(value) for value in found]
+        names = [unicodedata.normalize("NFC", str(value)) for value in found]
         unknown = [name for name in names if class_names and name not in class_names]
         if unknown:
             raise InputError(
@@ -283,4 +287,4 @@ def _named(
     else:
         names = [str(value) for value in found]
     labels = np.array(names, dtype=np.str_)[inverse.reshape(-1)]
-    return labels, class_names or tuple(names)
+    return labels, class_names or tuple(sorted(set(names)) if given.dtype.kind == "U" else names)

@@ -1,6 +1,7 @@
 """Images in parquet files, laid out as on the Hugging Face hub."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,8 +141,9 @@ class ParquetSource(Source):
         if numbers and all(_is_missing(value, known) for value in numbers):
             return None, known or ()
         names = [self._class_name(value, coded == code) for value, code in numbers.items()]
+        ordered = (str(value) for value in sorted(numbers, key=_integers_then_strings))
         classes = known or tuple(
-            str(value) for value in sorted(numbers, key=_integers_then_strings)
+            dict.fromkeys(unicodedata.normalize("NFC", one) for one in ordered)
         )
         return np.array(names, dtype=np.str_)[coded], classes
 
@@ -158,7 +160,7 @@ class ParquetSource(Source):
                     f"metadata names {len(known)} classes; mend the labels or the metadata"
                 )
             return known[value]
-        name = str(value)
+        name = unicodedata.normalize("NFC", str(value))
         if not name or "\0" in name or len(name) > _LONGEST_CLASS_NAME:
             raise DataError(
                 f"{at} has the label {name[:40]!r}, expected a class name of 1 to "

@@ -1,6 +1,7 @@
 """Which column of a parquet file holds the images, which the labels, and what the classes are."""
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,7 @@ def _class_names(feature: dict[str, object], path: Path) -> tuple[str, ...] | No
     names = feature.get("names") if feature.get("_type") == "ClassLabel" else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None
+    names = [unicodedata.normalize("NFC", name) for name in names]
     if len(set(names)) < len(names):
         raise DataError(
             f"{path} names a class twice in its metadata, expected each name once; "

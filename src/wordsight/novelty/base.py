@@ -270,6 +270,8 @@ def _plain(error: ValueError, S: ArrayLike) -> str:
     reason = str(error).splitlines()[0]
     if reason.endswith("features as input."):
         return f"{reason.rstrip('.')}; give points of the space that it was fitted in"
+    if "0 sample(s)" in reason:
+        return f"{reason.rstrip('.')}; give at least one image"
     if "Expected 2D array" not in reason:
         return reason
     return (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wordsight.exceptions import MissingWordError
-from wordsight.words.spelling import near_spellings
+from wordsight.words.spelling import LONGEST_NAME, near_spellings, shortened
 
 __all__ = ["missing_error"]
 
@@ -27,12 +27,14 @@ def missing_error(
     """
     separator = "; near: " if len(lacking) == 1 else ", near: "
     told = []
-    for at, (name, parts) in enumerate(lacking):
-        what = repr(name)
+    for at, (name, looked_up) in enumerate(lacking):
+        parts = list(dict.fromkeys(map(shortened, looked_up)))
+        what = repr(shortened(name))
         if parts:
             noun = "its part" if len(parts) == 1 else "its parts"
             what += f", nor for {noun} {', '.join(map(repr, parts))}"
-        near = _near(parts or [name], words) if at < _NAMES_WITH_HINTS else []
+        hint = at < _NAMES_WITH_HINTS and len(name) <= LONGEST_NAME
+        near = _near(parts or [name], words) if hint else []
         told.append(what + (separator + ", ".join(near) if near else ""))
     noun = "no word vector for" if len(lacking) == 1 else "no word vectors for"
     advice = f"use on_missing={' or '.join(map(repr, ways))}" if ways else MissingWordError.advice

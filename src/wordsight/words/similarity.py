@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
+from wordsight.geometry import directions
 
 __all__ = ["METRICS", "nearest_rows", "row_lengths"]
 
@@ -26,6 +27,8 @@ _GROUP, _GROUPS_A_NEIGHBOUR = 16, 16
 _CELLS = 1 << 20
 # lengths whose squares and inverses a score in single precision can hold
 _SHORTEST, _LONGEST = 1e-15, 1e15
+# lengths whose squares double precision can hold
+_TINY, _HUGE = 1e-140, 1e140
 
 
 def row_lengths(table: _Floats) -> NDArray[np.float64]:
@@ -33,8 +36,31 @@ def row_lengths(table: _Floats) -> NDArray[np.float64]:
     lengths = np.empty(len(table))
     for start in range(0, len(table), _ROWS):
         block = table[start : start + _ROWS].astype(np.float64)
-        lengths[start : start + _ROWS] = np.linalg.norm(block, axis=1)
+        with np.errstate(over="ignore", under="ignore"):
+            found = np.linalg.norm(block, axis=1)
+        for row in np.flatnonzero(~((found > _TINY) & (found < _HUGE))):
+            largest = np.abs(block[row]).max(initial=0.0)
+            if largest > 0:
+                found[row] = largest * np.linalg.norm(block[row] / largest)
+        lengths[start : start + _ROWS] = found
     return lengths
+
+
+def _is_extreme(lengths: NDArray[np.float64]) -> bool:
+    """Say whether the square of a length is too large or too small for double precision."""
+    return bool(((lengths > _HUGE) | ((lengths > 0) & (lengths < _TINY))).any())
+
+
+def _moderate(
+    table: _Floats, points: _Floats, metric: str
+) -> tuple[_Floats, _Floats, NDArray[np.float64], float]:
+    """Return a table and points of ordinary lengths, the table's, and the unit of distances."""
+    if metric == "cosine":
+        table, points, unit = directions(table), directions(points), 1.0
+    else:
+        unit = float(max(np.abs(table).max(initial=0.0), np.abs(points).max(initial=0.0)))
+        table, points = table.astype(np.float64) / unit, points.astype(np.float64) / unit
+    return table, points, row_lengths(table), unit
 
 
 def nearest_rows(
@@ -83,11 +109,16 @@ def nearest_rows(
     if k:
         long = row_lengths(points)
         known = row_lengths(table) if lengths is None else lengths
+        unit = 1.0
+        if _is_extreme(known) or _is_extreme(long):
+            table, points, known, unit = _moderate(table, points, metric)
+            long = row_lengths(points)
         search = _Search(table, known, k, metric, farthest=float(long.max(initial=0.0)))
         for start in range(0, len(points), _POINTS):
             cut = slice(start, start + _POINTS)
             found = search.nearest(points[cut].astype(np.float64), long[cut])
             rows[cut], similarities[cut] = found
+        similarities *= unit
     return rows, similarities
 
 

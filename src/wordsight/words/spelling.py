@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["canonical", "lookup_order", "name_parts", "near_spellings"]
+__all__ = ["LONGEST_NAME", "canonical", "lookup_order", "name_parts", "near_spellings", "shortened"]
 
+LONGEST_NAME = 1000
+"""Characters of a class name: an array of names has room for the longest one in every place."""
+
+_SHOWN = 80
 _SEPARATORS = re.compile(r"[ _-]+")
 _BLOCK_WORDS = 65_536
 _SHORTLIST = 300
@@ -21,6 +25,11 @@ _LOOKS_ALIKE = 0.6
 def canonical(word: str) -> str:
     """Return the word in Unicode NFC, so that composed and combining accents are one spelling."""
     return word if word.isascii() else unicodedata.normalize("NFC", word)
+
+
+def shortened(name: str) -> str:
+    """Return a name as an error shows it: its beginning, where it is very long."""
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 
 
 def name_parts(name: str) -> list[str]:
