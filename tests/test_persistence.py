@@ -406,7 +406,7 @@ class TunedMap(LinearMap):
         (lambda: fitted(mapping=TunedMap(0.1)), "mapping is a TunedMap, which cannot be saved"),
         (
             lambda: fitted().add_classes({"\ud800": np.ones(5)}),
-            "cannot be described .*surrogates",
+            "cannot be written as UTF-8",
         ),
     ],
 )

@@ -212,6 +212,7 @@ def columns_of(classes: Iterable[Any], asked: Sequence[str]) -> NDArray[np.int64
 
 def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
     """Refuse names of no use, classes named twice or both seen and unseen, and fewer than two."""
+    unseen = [str(name) for name in unseen]
     for name in [*map(str, seen), *unseen]:
         _check_name(name)
     known = _spelled(seen)
