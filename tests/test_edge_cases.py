@@ -152,10 +152,11 @@ def test_gates_stay_finite(gate: Any, points: NDArray[Any]) -> None:
         X.astype(">f4"),
         (10 * X).astype(int),
         X > 0,
+        X.astype(str),
     ],
     ids=[
         "subnormal", "one subnormal", "tiny", "all constant", "all zero", "one constant",
-        "duplicates", "float16", "big-endian", "whole numbers", "booleans",
+        "duplicates", "float16", "big-endian", "whole numbers", "booleans", "text",
     ],
 )  # fmt: skip
 def test_probabilities_stay_probabilities(given: NDArray[Any]) -> None:
@@ -166,9 +167,18 @@ def test_probabilities_stay_probabilities(given: NDArray[Any]) -> None:
     "given", [X * 1e141, X * 1e300, (X * 1e16).astype(np.float32)], ids=["141", "300", "float32"]
 )
 def test_features_whose_squares_overflow_are_refused(given: NDArray[Any], fitted: Any) -> None:
-    for do in (lambda: model().fit(given, Y), lambda: fitted.predict(given)):
+    wrong: list[Callable[[], Any]] = [
+        lambda: model().fit(given, Y),
+        lambda: fitted.predict(given),
+    ]
+    for do in wrong:
         with pytest.raises(InputError, match=r"sums of squares overflow.*standardise"):
             do()
+
+
+def test_complex_numbers_are_refused(fitted: Any) -> None:
+    with pytest.raises(InputError, match="Complex data not supported; give real numbers"):
+        fitted.predict(X + 0j)
 
 
 @pytest.mark.parametrize("scale", [1e120, 1e-120])
@@ -348,7 +358,11 @@ def test_features_of_images_without_variety_are_finite(images: NDArray[Any]) -> 
 
 def test_images_of_fractions_are_refused() -> None:
     fractions = (IMAGES / 255).astype(np.float16)
-    for do in (lambda: features().fit(fractions), lambda: ws.open_dataset(fractions)):
+    wrong: list[Callable[[], Any]] = [
+        lambda: features().fit(fractions),
+        lambda: ws.open_dataset(fractions),
+    ]
+    for do in wrong:
         with pytest.raises(InputError, match="uint8"):
             do()
 

@@ -17,6 +17,7 @@ LARGEST_FEATURE = (1e15, 1e140)
 
 _MEND = {
     "contains NaN": "leave these images out, or mend their features",
+    "Complex data": "give real numbers",
     "contains infinity": "leave these images out, or mend their features",
     "features as input": "give the features that it was fitted on",
     "0 sample(s)": "give at least one image",
