@@ -110,6 +110,36 @@ for source in sources:
     assert sum(len(batch.images) for batch in data.batches((8, 8), size=3)) == len(data), source
 """
 
+TABLES = """
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.io import savemat
+from wordsight.data.feature_table import read_features
+from wordsight.data.gzsl import FEATURES_FILE, SPLITS_FILE, open_gzsl
+from wordsight.words.descriptions import read_descriptions
+
+names = np.array(["antelope", "grizzly+bear", "ox"], dtype=object)[:, None]
+savemat(FEATURES_FILE, {
+    "features": np.arange(24.0).reshape(4, 6), "labels": np.array([[1.0, 2, 3, 1, 2, 3]]).T,
+})
+savemat(SPLITS_FILE, {
+    "att": np.array([[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]]), "allclasses_names": names,
+    "trainval_loc": np.array([[2.0], [1]]), "test_seen_loc": np.array([[4.0], [5]]),
+    "test_unseen_loc": np.array([[3.0], [6]]),
+})
+open_gzsl(".")
+table = pa.table({"features": [[1.0, 2.0], [3.0, 4.0]], "label": ["cat", "dog"]})
+pq.write_table(table, "f.parquet")
+read_features("f.parquet")
+for name, text in {
+    "d.json": '{"cat": "a small animal", "dog": "a loyal animal"}',
+    "d.yaml": "cat: a small animal\\ndog: a loyal animal\\n",
+}.items():
+    Path(name).write_text(text, encoding="utf-8")
+    assert set(read_descriptions(name)) == {"cat", "dog"}, name
+"""
+
 BOX = """
 import numpy as np
 from PIL import Image
@@ -143,7 +173,9 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "work", [MODELS, DATA, BOX], ids=["models, words and cache", "data", "the model in the box"]
+    "work",
+    [MODELS, DATA, TABLES, BOX],
+    ids=["models, words and cache", "images", "tables", "the model in the box"],
 )
 def test_nothing_is_unpickled(work: str, tmp_path: Path) -> None:
     done = run(work, tmp_path)
