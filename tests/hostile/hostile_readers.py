@@ -29,9 +29,15 @@ from wordsight.words.formats import read_table, write_table
 Read = Callable[[Path], None]
 
 
+def put(data: bytes, path: Path) -> None:
+    # some file systems wait for the disk where a file is cut to nothing and written again
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
 def attempt(data: bytes, path: Path, read: Read) -> bool:
     """Write a file and read it: one sentence that names it, or an object that `read` accepts."""
-    path.write_bytes(data)
+    put(data, path)
     try:
         read(path)
     except WordsightError as error:
@@ -171,7 +177,7 @@ def _cache(kind: str, folder: Path) -> Target:
     seed = place.read_bytes()
 
     def reads(data: bytes) -> bool:
-        place.write_bytes(data)
+        put(data, place)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             if kind == "dictionary":
@@ -212,7 +218,7 @@ def _state(folder: Path) -> Target:
             check(found == rows[: len(found)] and len(found) in (0, 4, 6), f"rows {found}")
 
     def reads(data: bytes) -> bool:
-        place.write_bytes(data)
+        put(data, place)
         try:
             read(place)
         except WordsightError as error:

@@ -91,7 +91,8 @@ def decode(encoded: bytes, image_size: tuple[int, int] | None, name: str) -> NDA
     Raises
     ------
     BrokenImageError
-        The image is truncated, corrupt, of another kind, refused, or over `MAX_PIXELS`.
+        The image is truncated, corrupt, of another kind, refused, over `MAX_PIXELS`, or wider
+        or higher than 65,535 pixels.
     InputError
         `image_size` is not a size.
     """

@@ -58,8 +58,8 @@ def read_descriptions(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]
     Raises
     ------
     DataError
-        The file cannot be read or parsed, names a class twice, has an unknown key, or an entry is
-        empty or no text.
+        The file cannot be read or parsed, names a class twice, has an unknown key or a YAML alias,
+        or an entry is empty or no text.
     InputError
         Another ending.
     WordsightError
