@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from fuzzing import FaultError, Target
 from safetensors.numpy import save as save_tensors
 
+from wordsight.data.arrays import open_array_file
 from wordsight.data.cifar import CifarSource
 from wordsight.data.parquet import ParquetSource
 from wordsight.exceptions import BrokenImageError, DataError, WordsightError
@@ -35,7 +36,7 @@ def put(data: bytes, path: Path) -> None:
     path.write_bytes(data)
 
 
-def attempt(data: bytes, path: Path, read: Read) -> bool:
+def attempt(data: bytes, path: Path, read: Read, errors: type[WordsightError] = DataError) -> bool:
     """Write a file and read it: one sentence that names it, or an object that `read` accepts."""
     put(data, path)
     try:
@@ -44,7 +45,7 @@ def attempt(data: bytes, path: Path, read: Read) -> bool:
         said = str(error)
         if len(said.splitlines()) != 1 or len(said) > error.longest or path.parent.name not in said:
             raise FaultError(f"this is no sentence: {said!r}") from error
-        if not isinstance(error, DataError):
+        if not isinstance(error, errors):
             raise FaultError(f"a broken file is no {type(error).__name__}: {said}") from error
         return False
     return True
@@ -166,6 +167,25 @@ def _cifar(ending: str, folder: Path) -> Target:
     return Target([packed(tar)], reads, mend=None, unpack=gzip.decompress, pack=packed)
 
 
+def _arrays(ending: str, folder: Path) -> Target:
+    images = np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3)
+    stream = io.BytesIO()
+    if ending == "npy":
+        np.save(stream, images)
+    else:
+        np.savez(stream, images=images, labels=np.array(["a", "b", "a"]))
+
+    def read(path: Path) -> None:
+        source = open_array_file(path)
+        check(source.labels is None or len(source.labels) == len(source), "rows without a label")
+        for item in source.read(np.arange(min(len(source), 1000))):
+            check(isinstance(item, np.ndarray) and item.dtype == np.uint8, "no picture")
+
+    # an array that is there, but of another shape or type, is misuse
+    reads = partial(attempt, path=folder / f"x.{ending}", read=read, errors=WordsightError)
+    return Target([stream.getvalue()], reads)
+
+
 def _cache(kind: str, folder: Path) -> Target:
     cache = FeatureCache(folder / "cache")
     place = cache._dictionary("a") if kind == "dictionary" else folder / "shard.npy"
@@ -281,6 +301,8 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "parquet": _parquet,
     "tar": partial(_cifar, ".tar"),
     "tar.gz": partial(_cifar, ".tar.gz"),
+    "npy": partial(_arrays, "npy"),
+    "npz": partial(_arrays, "npz"),
     "shard": partial(_cache, "shard"),
     "dictionary": partial(_cache, "dictionary"),
     "state": _state,
