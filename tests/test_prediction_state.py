@@ -73,6 +73,16 @@ def test_a_chunk_that_was_changed_is_not_believed(out: Path) -> None:
         assert state.n_rows == 0
 
 
+@pytest.mark.parametrize("head", ['"depends"', '"depends_on": 3, "depends"'])
+def test_a_head_that_says_nothing_begins_anew(out: Path, head: str) -> None:
+    with open_state(out, KEY) as state:
+        add(state, 0, 3)
+    whole = state_path(out).read_text()
+    state_path(out).write_text(whole.replace('"depends_on"', head, 1))
+    with open_state(out, KEY) as state:
+        assert state.n_rows == 0
+
+
 @pytest.mark.parametrize("name", KEY)
 def test_another_run_is_refused_or_begun_anew_on_request(out: Path, name: str) -> None:
     with open_state(out, KEY) as state:

@@ -202,6 +202,9 @@ class PredictionState:
         head = _parsed(self._file.readline())
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             return None
+        earlier = head.get("depends_on")
+        if not isinstance(earlier, dict):
+            return None
         at = safe = self._file.tell()
         digest, n_rows = hashlib.blake2b(digest_size=16), 0
         for line in self._file:
@@ -221,7 +224,7 @@ class PredictionState:
             digest = hashlib.blake2b(digest_size=16)
         self._file.seek(safe)
         self._file.truncate()
-        return dict(head["depends_on"])
+        return earlier
 
 
 def _row_line(row: Prediction) -> bytes:

@@ -171,3 +171,15 @@ def test_what_is_not_numpy_is_one_clear_error(tmp_path: Path) -> None:
         open_array_file(path)
     with pytest.raises(InputError, match="there is no file"):
         open_array_file(tmp_path / "absent.npy")
+
+
+@pytest.mark.parametrize("header", [b"(((", b"{'descr'(", b"\xff\xfe", b"0" * 40])
+def test_a_header_that_is_none(tmp_path: Path, header: bytes) -> None:
+    file = tmp_path / "x.npy"
+    np.save(file, np.zeros((2, 3, 3, 3), np.uint8))
+    content = bytearray(file.read_bytes())
+    content[10 : 10 + len(header)] = header
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="truncated, corrupt or not a NumPy file") as caught:
+        open_array_file(file)
+    assert len(str(caught.value).splitlines()) == 1

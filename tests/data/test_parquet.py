@@ -466,6 +466,24 @@ def test_a_foreign_file_is_named(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_claims_more_rows_than_labels(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.parquet", random_bytes(3), [0, 1, 0], HUB, row_group=2)
+    whole = file.read_bytes()
+    # an integer of the footer that is 2 becomes 4: the one that is the rows of the first group
+    for at in (k for k in range(len(whole) - 1) if whole[k : k + 2] == b"\x16\x04"):
+        file.write_bytes(whole[: at + 1] + b"\x08" + whole[at + 2 :])
+        try:
+            n_rows = pq.read_metadata(file).row_group(0).num_rows
+        except (OSError, pa.ArrowException):
+            continue
+        if n_rows == 4:
+            break
+    else:
+        pytest.fail("the footer is written otherwise than it was")
+    with pytest.raises(DataError, match="3 labels, and its row groups say 5 rows"):
+        ParquetSource(file)
+
+
 def test_a_corrupt_page_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     images = [np.random.default_rng(i).bytes(1000) for i in range(20)]

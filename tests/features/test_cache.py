@@ -189,6 +189,18 @@ def test_a_damaged_file_is_made_again(
     assert place.read_bytes() == whole
 
 
+@pytest.mark.parametrize("header", [b"(((", b"{'descr'(", b"\xff\xfe", b"0" * 40])
+def test_a_shard_whose_header_is_no_header_is_damaged(tmp_path: Path, header: bytes) -> None:
+    place = tmp_path / "shard.npy"
+    cache = FeatureCache(tmp_path)
+    cache.save_shard(place, np.ones((2, 3), dtype=np.float32))
+    content = bytearray(place.read_bytes())
+    content[10 : 10 + len(header)] = header
+    place.write_bytes(content)
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert not cache.has_shard(place, 2, 3)
+
+
 def test_two_at_once_make_the_same(tmp_path: Path, images: NDArray[np.uint8]) -> None:
     expected = encoder().fit_transform(images)
     found: list[NDArray[np.float32]] = []

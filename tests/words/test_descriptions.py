@@ -78,7 +78,14 @@ def test_a_file_of_either_kind(tmp_path: Path) -> None:
         ("just a text", "describes no class"),
         ("a: [x", "no YAML"),
         ("a: !!python/object/apply:os.getcwd []", "no YAML"),
-        ("a: &x [*x]", "a is described by"),
+        ("a: &x [*x]", "the alias *x; write the text out"),
+        ("a: &x text\nb: *x", "the alias *x; write the text out"),
+        ("a: !!int ''", "no YAML"),
+        ("a: !!float ''", "no YAML"),
+        ("a: !!bool x", "no YAML"),
+        ("a: !!timestamp x", "no YAML"),
+        ('a: "\\UFFFFFFFF"', "no YAML"),
+        ('a: "\\ud800"', "which is no text"),
         ("? [a, b]\n: x", "no YAML"),
     ],
 )
@@ -99,6 +106,8 @@ def test_what_a_yaml_file_may_not_hold(tmp_path: Path, text: str, said: str) -> 
         (b"[" * 100_000, "no JSON"),
         (b'{"a": "\xff"}', "cannot be read: it is not UTF-8"),
         (b'{"a": {"b": "x"}}', "unknown key b"),
+        (b'{"a": "\\udfff"}', "which is no text"),
+        (b'{"\\ud800": "x"}', "no class name"),
     ],
 )
 def test_what_a_json_file_may_not_hold(tmp_path: Path, content: bytes, said: str) -> None:
@@ -107,6 +116,22 @@ def test_what_a_json_file_may_not_hold(tmp_path: Path, content: bytes, said: str
     with pytest.raises(DataError) as error:
         read_descriptions(place)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["yaml", "json"])
+def test_files_that_stand_for_more_than_they_hold(kind: str, tmp_path: Path) -> None:
+    place = tmp_path / f"classes.{kind}"
+    if kind == "yaml":  # ten lines for ten thousand million texts
+        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+        lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, 10)]
+        place.write_text("\n".join(lines), encoding="utf-8")
+        with pytest.raises(DataError, match="the alias"):
+            read_descriptions(place)
+        return
+    place.write_text(json.dumps({f"class {k}": "x" for k in range(100_000)}), encoding="utf-8")
+    assert (
+        len(read_descriptions(place)) == 100_000
+    )  # looking for twins takes no longer than reading
 
 
 def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

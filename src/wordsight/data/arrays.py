@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,11 @@ ARRAY_ENDINGS = (".npy", ".npz")
 _IMAGE_KEYS = ("images", "x", "X", "data")
 _LABEL_KEYS = ("labels", "y")
 _LOCAL_HEADER_SIZE = 30
-_BROKEN = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error)
+_BROKEN = (
+    OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error,
+    # NumPy reads the header as Python
+    TokenError, SyntaxError, TypeError, KeyError, IndexError, OverflowError,
+)  # fmt: skip
 
 
 class ArraySource(Source):

@@ -31,6 +31,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 100_000_000
 """An image with more pixels is refused before it is decoded."""
 
+_MAX_SIDE = 65_535
+"""What JPEG allows. A few hundred bytes can claim millions of rows of a few pixels, on each of
+which the decoders spend time."""
+
 _TOO_LARGE = f"it has more than the {MAX_PIXELS // 1_000_000} megapixels allowed"
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -87,7 +91,8 @@ def decode(encoded: bytes, image_size: tuple[int, int] | None, name: str) -> NDA
     Raises
     ------
     BrokenImageError
-        The image is truncated, corrupt, of another kind, refused, or over `MAX_PIXELS`.
+        The image is truncated, corrupt, of another kind, refused, over `MAX_PIXELS`, or wider
+        or higher than 65,535 pixels.
     InputError
         `image_size` is not a size.
     """
@@ -116,6 +121,8 @@ def _decode_whole(encoded: bytes) -> Image.Image:
     with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise _RefusedError(_TOO_LARGE)
+        if max(image.size) > _MAX_SIDE:
+            raise _RefusedError(f"it is wider or higher than {_MAX_SIDE:,} pixels")
         if min(image.size) < 1:
             raise _RefusedError("it has no pixels")
         damage = find_damage(encoded, image)
@@ -149,7 +156,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
     _shorten_colour_key(image)
-    rgba = image.convert("RGBA")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")  # which would copy it
     white = Image.new("RGB", rgba.size, "white")
     white.paste(rgba, mask=rgba.getchannel("A"))
     return white

@@ -36,6 +36,8 @@ _WHITESPACE = b" \t\n\v\f\r"
 _GIF_IMAGE = 0x2C
 _GIF_BLOCKS = (b"", b"\x21", b"\x2c", b"\x3b")
 
+# deflate makes at most 1,032 bytes of one; 100 megapixels of four 32-bit channels are 1.6 GB
+_MOST_INFLATED, _MOST_STRIP_BYTES = 1032, 1_600_000_000
 _IMAGE_WIDTH, _IMAGE_LENGTH, _COMPRESSION = 256, 257, 259
 _DEFLATE = (8, 32946)
 _STRIP_BYTES, _TILE_BYTES = 279, 325
@@ -104,10 +106,12 @@ def _png_damage(encoded: bytes) -> str | None:
     return "the file is truncated (PNG rows are missing)" if n_missing > 0 else None
 
 
-def _inflated_size(inflater: "zlib._Decompress", compressed: bytes) -> int:
-    """Inflate without keeping the result; return how many bytes it had."""
+def _inflated_size(
+    inflater: "zlib._Decompress", compressed: bytes, most: float = float("inf")
+) -> int:
+    """Inflate without keeping the result, up to a step beyond `most`; return how many bytes."""
     size = 0
-    while not inflater.eof:
+    while not inflater.eof and size <= most:
         piece = len(inflater.decompress(compressed, _INFLATE_STEP))
         size += piece
         compressed = inflater.unconsumed_tail
@@ -183,13 +187,24 @@ def _tiff_damage(encoded: bytes, image: TiffImagePlugin.TiffImageFile) -> str | 
     if n_found < n_expected:
         return f"the file is truncated ({n_found} of {n_expected} TIFF strips)"
     if tags.get(_COMPRESSION) in _DEFLATE:
-        starts = tags[_TILE_OFFSETS if _TILE_OFFSETS in tags else _STRIP_OFFSETS]
-        sizes = tags[_TILE_BYTES if _TILE_OFFSETS in tags else _STRIP_BYTES]
-        for start, size in zip(starts, sizes, strict=True):
-            inflater = zlib.decompressobj()
-            _inflated_size(inflater, encoded[start : start + size])
-            if not inflater.eof:
-                return "the file is truncated (a TIFF strip ends early)"
+        return _deflated_damage(encoded, tags)
+    return None
+
+
+def _deflated_damage(encoded: bytes, tags: TiffImagePlugin.ImageFileDirectory_v2) -> str | None:
+    """Inflate every strip or tile, as far as the picture can need it."""
+    tiled = _TILE_OFFSETS in tags
+    starts = tags[_TILE_OFFSETS if tiled else _STRIP_OFFSETS]
+    sizes = tags[_TILE_BYTES if tiled else _STRIP_BYTES]
+    # thousands of strips may point at the same bytes, each of them inflating a thousandfold
+    budget = min(len(encoded) * _MOST_INFLATED, _MOST_STRIP_BYTES)
+    for start, size in zip(starts, sizes, strict=True):
+        inflater = zlib.decompressobj()
+        budget -= _inflated_size(inflater, encoded[start : start + size], budget)
+        if budget < 0:
+            return "its TIFF strips hold far more than the file can"
+        if not inflater.eof:
+            return "the file is truncated (a TIFF strip ends early)"
     return None
 
 

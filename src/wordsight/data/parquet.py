@@ -137,6 +137,11 @@ class ParquetSource(Source):
                 for batch in file.iter_batches(columns=[self._columns.label], use_threads=False):
                     values = batch.column(0).to_pylist()
                     codes.extend(numbers.setdefault(value, len(numbers)) for value in values)
+        if len(codes) != len(self):
+            raise DataError(
+                f"{files[0]} or a file beside it has {len(codes)} labels, and its row groups say "
+                f"{len(self)} rows; it is corrupt: get it again"
+            )
         coded = np.asarray(codes, dtype=np.int64)
         if numbers and all(_is_missing(value, known) for value in numbers):
             return None, known or ()

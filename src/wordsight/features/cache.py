@@ -237,7 +237,8 @@ class FeatureCache:
             del stored
             if not _is_whole(place):
                 raise DataError("its checksum differs")
-        except (OSError, ValueError, EOFError) as error:
+        # NumPy reads the header as Python, and damage makes that raise nearly anything
+        except Exception as error:
             _warn(place, error)
             return False
         return True
@@ -290,4 +291,5 @@ def _checked_bytes(place: Path) -> bytes | None:
 
 
 def _warn(place: Path, reason: object) -> None:
-    warnings.warn(f"{place} is damaged ({reason}); it is made again", stacklevel=3)
+    said = " ".join(str(reason).split())
+    warnings.warn(f"{place} is damaged ({said}); it is made again", stacklevel=3)

@@ -58,8 +58,8 @@ def read_descriptions(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]
     Raises
     ------
     DataError
-        The file cannot be read or parsed, names a class twice, has an unknown key, or an entry is
-        empty or no text.
+        The file cannot be read or parsed, names a class twice, has an unknown key or a YAML alias,
+        or an entry is empty or no text.
     InputError
         Another ending.
     WordsightError
@@ -89,13 +89,13 @@ def read_descriptions(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]
 
 def _parsed_json(place: Path, text: str) -> Any:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        for number, (name, _value) in enumerate(found):
-            if name in dict(found[:number]):
-                raise DataError(f"{place} names {name!r} twice; describe each class once")
+        _refuse_twice(place, [name for name, _value in found])
         return dict(found)
 
     try:
         return json.loads(text, object_pairs_hook=pairs)
+    except DataError:  # which is a ValueError as well
+        raise
     except (ValueError, RecursionError) as error:
         raise DataError(
             f'{place} is no JSON ({error}); mend it, such as: {{"zebra": "a horse with stripes"}}'
@@ -109,16 +109,26 @@ def _parsed_yaml(place: Path, text: str) -> Any:
         raise WordsightError(
             f"reading {place} needs PyYAML: pip install 'wordsight[text]', or give a .json file"
         ) from error
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            # a few lines of aliases of aliases stand for more texts than there is memory
+            events: Any = self
+            if events.check_event(yaml.AliasEvent):
+                raise ValueError(f"the alias *{events.peek_event().anchor}; write the text out")
+            return super().compose_node(parent, index)
+
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = Loader(text)
+        tree = loader.get_single_node()
         # the loader itself lets a name that comes twice pass
         pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
-        names = [key.value for key, _value in pairs]
-        for number, name in enumerate(names):
-            if isinstance(name, str) and name in names[:number]:
-                raise DataError(f"{place} names {name!r} twice; describe each class once")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        _refuse_twice(place, [key.value for key, _value in pairs if isinstance(key.value, str)])
+        return None if tree is None else loader.construct_document(tree)
+    except DataError:
+        raise
+    # a tag that does not fit its value ("!!bool x") makes PyYAML raise nearly anything
+    except Exception as error:
         reason = " ".join(str(error).split())
         raise DataError(
             f"{place} is no YAML of class descriptions ({reason}); mend it, such "
@@ -126,11 +136,30 @@ def _parsed_yaml(place: Path, text: str) -> Any:
         ) from error
 
 
+def _refuse_twice(place: Path, names: Sequence[str]) -> None:
+    met = set()
+    for name in names:
+        if name in met:
+            raise DataError(f"{place} names {name!r} twice; describe each class once")
+        met.add(name)
+
+
+def _is_text(value: Any) -> bool:
+    """Say whether a value is a text that says something and that UTF-8 can hold."""
+    if not isinstance(value, str) or not value.strip():
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can spell
+        return False
+    return True
+
+
 def _checked(given: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
     """Return the texts of each class; refuse what is none."""
     found = {}
     for name, entry in given.items():
-        if not isinstance(name, str) or not name.strip():
+        if not _is_text(name):
             raise InputError(f"{name!r} is no class name; put a name in quotes")
         texts = entry
         if isinstance(entry, Mapping):
@@ -145,7 +174,7 @@ def _checked(given: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
         if not isinstance(several, Sequence) or not several:
             raise InputError(f"{name} has no description; give a sentence of what it looks like")
         for text in several:
-            if not isinstance(text, str) or not text.strip():
+            if not _is_text(text):
                 raise InputError(
                     f"{name} is described by {text!r}, which is no text; give a sentence of what "
                     "it looks like"
