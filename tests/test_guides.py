@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from experiments.ten_classes import TINY, write_pictures
 from pages import FEW, PAGES, ROOT, RUN, SHOWN, Block, Reader, alike, blocks, check_output
 from test_standard_benchmark import made
+from tiny_vision_model import write_vision_model
 from wordsight import PatchFeatures, WordVectors
 from wordsight.cli import main
 from wordsight.data.scenes import write_scenes
@@ -62,22 +62,6 @@ def link_models(page: str, folder: Path) -> None:
         (folder / "all-MiniLM-L6-v2").symlink_to(model, target_is_directory=True)
     if "dinov2-small" in page:
         write_vision_model(folder / "dinov2-small")
-
-
-def write_vision_model(folder: Path) -> None:
-    """Write a tiny vision transformer, of random weights, as transformers keeps them."""
-    transformers = pytest.importorskip("transformers")
-    torch.manual_seed(0)
-    config = transformers.ViTConfig(
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        image_size=16,
-        patch_size=8,
-    )
-    transformers.ViTModel(config).save_pretrained(folder)
-    transformers.ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
 
 
 @pytest.fixture

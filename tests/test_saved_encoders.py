@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from tiny_vision_model import write_vision_model
 from wordsight import ConvFeatures, CrossModalClassifier, EncodedFeatures, load_model, save_model
 from wordsight.exceptions import DataError, InputError, WordsightError
 from wordsight.features.encoded import TorchEncoder, probe_image
@@ -224,20 +225,7 @@ def test_the_picture_of_stripes_is_always_the_same() -> None:
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A vision transformer in a folder."""
-    transformers = pytest.importorskip("transformers")
-    torch.manual_seed(0)
-    config = transformers.ViTConfig(
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        image_size=16,
-        patch_size=8,
-    )
-    folder = tmp_path / "tiny-vit"
-    transformers.ViTModel(config).save_pretrained(folder)
-    transformers.ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
-    return folder
+    return write_vision_model(tmp_path / "tiny-vit")
 
 
 def test_a_folder_of_transformers_is_found_again(tiny: Path, tmp_path: Path) -> None:

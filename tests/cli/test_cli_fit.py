@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cli.runs import SEEN, SMALL, UNSEEN, Runner, check_failed, contents
+from tiny_vision_model import write_vision_model
 from wordsight import CrossModalClassifier, PatchFeatures, load_model, open_dataset
 from wordsight.cli.fit import fit
 from wordsight.data.scenes import make_scenes
@@ -139,12 +140,7 @@ def test_a_network_is_trained_on_seen_classes(scenes: Path, tmp_path: Path, run:
 
 
 def test_an_encoder_by_its_name(scenes: Path, tmp_path: Path, run: Runner) -> None:
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path / "tiny"
-    small = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-    config = transformers.ViTConfig(hidden_size=8, image_size=24, patch_size=8, **small)
-    transformers.ViTModel(config).save_pretrained(folder)
-    transformers.ViTImageProcessor(size={"height": 24, "width": 24}).save_pretrained(folder)
+    folder = write_vision_model(tmp_path / "tiny", 24)
     out = tmp_path / "model"
     options = ("--features", f"transformers:{folder}", "--false-novel-rate", "0.2")
     done = run("fit", scenes, "--out", out, "--unseen", ",".join(UNSEEN), *options)
