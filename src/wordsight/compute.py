@@ -5,9 +5,9 @@ Everything that sums over images is additive: `partial` makes the statistics of 
 many cores and many machines run the same three functions.
 """
 
+import functools
 import logging
 import math
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.rows import StoredRows, take
+from wordsight.rows import SpreadRows, StoredRows, take
+from wordsight.threads import n_threads
 
 __all__ = [
     "Moments",
@@ -70,13 +71,6 @@ def resolve_device(device: str | None) -> torch.device:
         )
     _log.info("computing on %s, %d threads", chosen, torch.get_num_threads())
     return chosen
-
-
-def n_threads() -> int:
-    """Count the processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def blocks(n_rows: int, size: int) -> Iterator[slice]:
@@ -312,6 +306,10 @@ class SymmetricTiles:
             deque(in_order(update, [(i, j) for i in rest for j in range(k + 1, i + 1)]), 0)
         return True
 
+    def to(self, dtype: torch.dtype, device: torch.device) -> "SymmetricTiles":
+        """Return the matrix in another precision or elsewhere; itself where it is so already."""
+        return SymmetricTiles(self.size, [[t.to(device, dtype) for t in row] for row in self.tiles])
+
     def add_(self, other: "SymmetricTiles") -> None:
         """Add another matrix, in place."""
         for mine, theirs in zip(self.tiles, other.tiles, strict=True):
@@ -339,7 +337,7 @@ class Moments:
     sum_x : Tensor of float64, shape (F,)
     sum_y : Tensor of float64, shape (d,)
     gram : SymmetricTiles, F × F
-        Sum of ``x xᵀ``, in the precision of the features.
+        Sum of ``x xᵀ``, in the precision of the features; of spread rows in double precision.
     cross : Tensor of float64, shape (F, d)
         Sum of ``x yᵀ``.
     """
@@ -394,6 +392,9 @@ def partial(
     dtype = torch.float64 if X.dtype == np.float64 else torch.float32
     n_features, n_targets = X.shape[1], Y.shape[1]
     origin = np.zeros(n_features) if shift is None else shift
+    if isinstance(X, SpreadRows):
+        work = functools.partial(_partial_of_part, shift=origin, block_size=block_size)
+        return _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
     total = Moments(
         0,
         torch.tensor(origin, dtype=dtype, device=where),
@@ -417,6 +418,30 @@ def partial(
         if on_block is not None:
             on_block(len(x))
     return total
+
+
+def _partial_of_part(
+    X: StoredRows, Y: FloatArray, *, shift: FloatArray, block_size: int
+) -> Moments:
+    """Sum a part as any rows; from there on sums are of double precision."""
+    found = partial(X, Y, shift=shift, block_size=block_size)
+    return _moved(found, torch.device("cpu"))
+
+
+def _merge_parts(a: Moments, b: Moments) -> Moments:
+    return merge(a, b, overwrite=True)
+
+
+def _moved(moments: Moments, device: torch.device) -> Moments:
+    """Bring moments to where they are to be used."""
+    return Moments(
+        moments.n,
+        moments.shift.to(device),
+        moments.sum_x.to(device),
+        moments.sum_y.to(device),
+        moments.gram.to(torch.float64, device),
+        moments.cross.to(device),
+    )
 
 
 def _read(

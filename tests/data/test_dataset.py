@@ -187,7 +187,7 @@ def test_a_class_of_errors_outside_decoding_passes_through() -> None:
 def test_small_images_are_decoded_on_one_thread(
     side: int, n_expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr("wordsight.threads._own", 3)
     noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     batches = Dataset(Listed([png(noise)] * 400)).batches((6, 5), size=10)
     next(batches)

@@ -1,5 +1,6 @@
 """`SoftmaxClassifier`: softmax regression on the image features, P(y | seen, x) of Eq. 2."""
 
+from functools import partial as partial_function
 from typing import Any, Self
 
 import numpy as np
@@ -26,7 +27,14 @@ from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.parameters import checked_random_state, is_between, is_count
 from wordsight.progress import report
-from wordsight.rows import ChosenRows, StoredRows, by_blocks, column_mean, draw_held_out
+from wordsight.rows import (
+    ChosenRows,
+    SpreadRows,
+    StoredRows,
+    by_blocks,
+    column_mean,
+    draw_held_out,
+)
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
@@ -71,6 +79,40 @@ def loss_and_gradient(
     coef_gradient : Tensor of float64, shape (C, F)
     intercept_gradient : Tensor of float64, shape (C,)
     """
+    if isinstance(X, SpreadRows):
+        work = partial_function(_loss_of_part, coef.cpu().numpy(), intercept.cpu().numpy())
+        found = X.fold(work, _added, codes.cpu().numpy(), small=True)
+        loss, coef_slope, intercept_slope = found[0], *(part.to(coef) for part in found[1:])
+    else:
+        loss, coef_slope, intercept_slope = _loss_sums(coef, intercept, X, codes)
+    loss = loss / len(X) + 0.5 * alpha * float(coef.square().sum())
+    return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
+
+
+_Sums = tuple[float, torch.Tensor, torch.Tensor]
+
+
+def _loss_of_part(
+    coef: NDArray[np.float64],
+    intercept: NDArray[np.float64],
+    X: StoredRows,
+    codes: NDArray[np.int64],
+) -> _Sums:
+    # new memory: what comes from another process is read-only, and torch has no such tensors
+    return _loss_sums(torch.tensor(coef), torch.tensor(intercept), X, torch.tensor(codes))
+
+
+def _added(a: _Sums, b: _Sums) -> _Sums:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def _loss_sums(
+    coef: torch.Tensor,
+    intercept: torch.Tensor,
+    X: NDArray[Any] | StoredRows,
+    codes: torch.Tensor,
+) -> _Sums:
+    """Return the log losses of the rows and their gradients, each summed."""
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
     filters = coef.T.to(dtype)
 
@@ -96,8 +138,7 @@ def loss_and_gradient(
         loss += lost
         coef_slope += across
         intercept_slope += along
-    loss = loss / len(X) + 0.5 * alpha * float(coef.square().sum())
-    return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
+    return loss, coef_slope, intercept_slope
 
 
 def _block(X: NDArray[Any] | StoredRows, cut: slice, device: torch.device) -> torch.Tensor:
@@ -291,7 +332,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             start = whole.ridge_start(one_hot)
         else:
             rest = np.flatnonzero(~held_out)
-            some = _WhitenedProblem(ChosenRows(X, rest), targets[rest], factor, self.alpha)
+            chosen = X.chosen(rest) if isinstance(X, SpreadRows) else ChosenRows(X, rest)
+            some = _WhitenedProblem(chosen, targets[rest], factor, self.alpha)
             # nor may it start from what the labels of the others have gone into
             start = self._minimise(some, some.ridge_start(one_hot[rest]))
             self._take(some.solution(start), X.dtype)
@@ -420,16 +462,28 @@ class _WhitenedProblem:
         n = len(one_hot)
         share = torch.from_numpy(one_hot.mean(0, dtype=np.float64)).to(self._mean)
 
-        def part(cut: slice) -> torch.Tensor:
-            target = torch.as_tensor(one_hot[cut]).to(self._mean.device)
-            return target.T @ _block(self._X, cut, self._mean.device)
-
-        cross = torch.zeros(self._n_classes, len(self._mean)).to(self._mean)
-        for product in in_order(part, blocks(n, BLOCK)):
-            cross += product
+        if isinstance(self._X, SpreadRows):
+            cross = self._X.fold(_cross_of, torch.add, one_hot, small=True).to(self._mean)
+        else:
+            cross = _cross_of(self._X, one_hot, self._mean.device)
         cross = cross.T / n - torch.outer(self._mean, share)
         U = self._factor.whiten(cross).double()
         bias = share.log()
         # the slope of a logit is about 1 / (p (1 − p)) times that of its probability
         scale = 1.0 / (share * (1.0 - share)).clamp(min=1e-6)
         return torch.cat([U * scale * 0.5, bias[None]]).flatten().cpu().numpy()
+
+
+def _cross_of(
+    X: NDArray[Any] | StoredRows, one_hot: NDArray[Any], device: torch.device | None = None
+) -> torch.Tensor:
+    """Return the sum of ``y xᵀ``, shape (C, F), in double precision."""
+    where = device or torch.device("cpu")
+
+    def part(cut: slice) -> torch.Tensor:
+        return torch.as_tensor(one_hot[cut]).to(where).T @ _block(X, cut, where)
+
+    cross = torch.zeros(one_hot.shape[1], X.shape[1], dtype=torch.float64, device=where)
+    for product in in_order(part, blocks(len(one_hot), BLOCK)):
+        cross += product
+    return cross
