@@ -23,7 +23,7 @@ from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
-from wordsight.features.cache import FeatureCache
+from wordsight.features.cache import FeatureCache, FeatureMaker
 from wordsight.features.images import is_images
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
@@ -206,7 +206,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         X: Any,
         y: Any = None,
         *,
-        cache: FeatureCache | None = None,
+        cache: FeatureCache | FeatureMaker | None = None,
         tune: bool | Goal = False,
     ) -> Self:
         """Learn from images of seen classes.
@@ -217,9 +217,10 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             A labelled data set, images, or ready features.
         y : array-like, shape (n,)
             Class names; a data set brings its own.
-        cache : FeatureCache, optional
+        cache : FeatureCache or FeatureMaker, optional
             Where the features of images, the longest part, are kept and found again; they then
-            never lie in memory all at once, and an interrupted fit goes on where it was.
+            never lie in memory all at once, and an interrupted fit goes on where it was. Or what
+            makes them elsewhere, such as on a cluster.
         tune : bool or Goal, default False
             Whether to choose the ridge term (where the map leaves it open), the gate (where
             `novelty` is None) and its threshold for a goal, on seen classes held out in turn as if
@@ -273,7 +274,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         self,
         X: Any,
         labels: NDArray[Any],
-        cache: FeatureCache | None,
+        cache: FeatureCache | FeatureMaker | None,
         held_out: NDArray[np.bool_],
     ) -> Any:
         if not is_images(X):
@@ -281,7 +282,9 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
         found: Any
-        if cache is None:
+        if isinstance(cache, FeatureMaker):
+            found = cache.fit_features(self.features_, X)
+        elif cache is None:
             extra: dict[str, Any] = {}
             if has_fit_parameter(self.features_, "held_out"):
                 # what learns from labels is surer of images it learned from than of new ones: no

@@ -39,6 +39,9 @@ CRASHES = 20
 WAITING = 2
 """Pieces of work sent out for each worker: one is at hand when it has finished another."""
 
+SHARE_OF_GPU = 0.25
+"""Of a GPU that a worker takes, where nothing is said: four keep it busy while they decode."""
+
 _LOST = "its worker or machine was lost {count} times"
 
 
@@ -83,15 +86,16 @@ class WorkerSettings:
     ----------
     cores : int
         Cores, and threads.
-    gpus : float
-        GPUs; a share of one where several workers share it.
+    gpus : float or None
+        GPUs; a share of one where several workers share it. None is a quarter of one where the
+        cluster has any.
     memory : int
         Bytes that are set aside for it: no more workers are started on a machine than its memory
         holds. 0 sets nothing aside.
     """
 
     cores: int = 1
-    gpus: float = 0.0
+    gpus: float | None = None
     memory: int = 0
 
 
@@ -296,6 +300,9 @@ class RayCluster(Cluster):
     """
 
     def __init__(self, ray: Any, settings: WorkerSettings, *, started: bool) -> None:
+        if settings.gpus is None:
+            has_gpus = ray.cluster_resources().get("GPU", 0) > 0
+            settings = replace(settings, gpus=SHARE_OF_GPU if has_gpus else 0.0)
         self._ray, self._settings, self._started = ray, settings, started
         options: dict[str, Any] = {"num_cpus": settings.cores, "max_calls": 0}
         if settings.gpus:
@@ -317,6 +324,13 @@ class RayCluster(Cluster):
         if self._settings.memory:
             room = min(room, has.get("memory", 0) / self._settings.memory)
         return int(room)
+
+    def describe(self) -> str:
+        """Say what the cluster is, in words."""
+        n_nodes = sum(node["Alive"] for node in self._ray.nodes())
+        machines = "1 machine" if n_nodes == 1 else f"{n_nodes} machines"
+        gpus = f" with {self._settings.gpus:g} GPUs each" if self._settings.gpus else ""
+        return f"a Ray cluster of {machines}, with room for {self.n_workers} workers{gpus}"
 
     def check(self) -> None:
         """Refuse a cluster that has no room for a worker, or where another version would work."""

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,16 @@ from fsspec.implementations.local import LocalFileSystem
 
 from wordsight.exceptions import DataError, InputError, WordsightError
 
-__all__ = ["Part", "PartFolder"]
+__all__ = ["Content", "Part", "PartFolder"]
 
 UNFINISHED = ".unfinished-"
 _DIGEST = 32
 _LENGTH = 8
 _CHUNK = 1 << 20
+
+
+Content = bytes | Sequence[bytes | memoryview]
+"""What a part is made of; pieces are written one after another, without a copy of the whole."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,8 @@ class PartFolder:
                 return []
         return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in found]
 
-    def write(self, name: str, content: bytes, facts: Mapping[str, Any] | None = None) -> int:
+    def write(self, name: str, content: Content, facts: Mapping[str, Any] | None = None) -> None:
         """Write a part, or put it in the place of another; it is there whole or not at all.
-
-        Returns
-        -------
-        int
-            Its bytes.
 
         Raises
         ------
@@ -98,20 +97,23 @@ class PartFolder:
             It cannot be written, or is not what was written when it is read back.
         """
         ending = json.dumps(dict(facts or {}), sort_keys=True).encode()
-        body = content + ending + len(ending).to_bytes(_LENGTH, "little")
-        digest = hashlib.blake2b(body, digest_size=_DIGEST).digest()
+        pieces = [content] if isinstance(content, bytes) else list(content)
+        pieces += [ending, len(ending).to_bytes(_LENGTH, "little")]
+        digest = hashlib.blake2b(digest_size=_DIGEST)
         folder, _, last = name.rpartition("/")
         temporary = self._path(f"{folder}/{UNFINISHED}{uuid.uuid4().hex}-{last}")
         with self._failing("write", name):
             self._files.makedirs(self._path(folder), exist_ok=True)
             try:
                 with self._files.open(temporary, "wb") as file:
-                    file.write(body)
-                    file.write(digest)
+                    for piece in pieces:
+                        digest.update(piece)
+                        file.write(piece)
+                    file.write(digest.digest())
                     file.flush()
                     if self._is_local:
                         os.fsync(file.fileno())
-                if self._digested(temporary) != digest:
+                if self._digested(temporary) != digest.digest():
                     raise OSError("what was read back is not what was written")
                 if self._is_local:
                     Path(temporary).replace(self._path(name))
@@ -121,7 +123,6 @@ class PartFolder:
                 with suppress(OSError):
                     if self._files.exists(temporary):
                         self._files.rm_file(temporary)
-        return len(body) + _DIGEST
 
     def read(self, name: str) -> Part:
         """Read a part.

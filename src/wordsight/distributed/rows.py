@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.distributed.cluster import Cluster, Failed
+from wordsight.distributed.cluster import Cluster, Failed, Here
 from wordsight.distributed.parts import PartFolder
 from wordsight.exceptions import WordsightError
 from wordsight.features.cache import CachedFeatures
@@ -124,6 +124,11 @@ class ClusterRows(SpreadRows):
         """Images and features."""
         return int(self._ends[-1]), self._plain.n_features
 
+    @property
+    def n_parts(self) -> int:
+        """Parts that the rows are in."""
+        return len(self._parts)
+
     @cached_property
     def _shared(self) -> Any:
         return self._cluster.share(self._plain)
@@ -180,8 +185,6 @@ class ClusterRows(SpreadRows):
         cut = self._cut(rows, along)
         sizes = [part.n_rows if chosen is None else len(chosen) for part, chosen, _ in cut]
         done = None if on_part is None else (lambda index: on_part(sizes[index]))
-        from wordsight.distributed.cluster import Here  # noqa: PLC0415
-
         where: Cluster = Here() if small and self.sums_here else self._cluster
         table, sent = self._plain, work
         if where is self._cluster:

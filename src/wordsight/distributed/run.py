@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from wordsight.data.sharding import Shard
 from wordsight.distributed.cluster import Cluster, Failed
-from wordsight.distributed.parts import PartFolder
+from wordsight.distributed.parts import Content, Part, PartFolder
 from wordsight.exceptions import DataError, InputError, WordsightError
 from wordsight.progress import report
 
@@ -31,7 +31,7 @@ Kind = Literal["predict", "evaluate", "features", "fit"]
 State = Literal["done", "damaged", "failed", "left"]
 """How it stands with a shard."""
 
-Work = Callable[..., tuple[bytes, dict[str, Any]]]
+Work = Callable[..., tuple[Content, dict[str, Any]]]
 """Makes the content of a shard's part, and the facts about it."""
 
 
@@ -215,14 +215,14 @@ class Run:
             "start again, which does these alone, or allow more (--max-failed)"
         )
 
-    def contents(self) -> Iterator[tuple[Shard, bytes | FailedShard]]:
-        """Yield the content of each shard's part, in order, or why there is none."""
+    def parts(self) -> Iterator[tuple[Shard, Part | FailedShard]]:
+        """Yield each shard and its part, in order, or why there is none."""
         failed = {one.number: one for one in self.failed}
         for one in self._named:
             if one.number in failed:
                 yield one.shard, failed[one.number]
             else:
-                yield one.shard, self.folder.read(f"{PARTS}/{one.name}").content
+                yield one.shard, self.folder.read(f"{PARTS}/{one.name}")
 
 
 def _do_shard(url: str, name: str, there: bool, work: Work, shard: Shard, *shared: Any) -> bool:

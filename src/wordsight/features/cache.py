@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,10 @@ from wordsight.progress import report
 from wordsight.rows import READ, StoredRows
 from wordsight.storage import atomic_path, check_writable
 
-__all__ = ["BLOCK_ROWS", "CachedFeatures", "FeatureCache", "ImageBlock", "Precision", "digest_of"]
+__all__ = [
+    "BLOCK_ROWS", "CachedFeatures", "FeatureCache", "FeatureMaker", "ImageBlock", "Precision",
+    "digest_of",
+]  # fmt: skip
 
 Precision = Literal["float32", "float16"]
 """How features are stored. float16 takes half the room; it rounds each pooled feature by at most
@@ -171,6 +174,14 @@ class CachedFeatures(StoredRows):
         """Yield where images stand, and their features, a few at a time and in order."""
         for start in range(0, len(self), READ):
             yield self.rows[start : start + READ], self[start : start + READ]
+
+
+@runtime_checkable
+class FeatureMaker(Protocol):
+    """Fits features and makes those of all training images, wherever that is done."""
+
+    def fit_features(self, features: Any, images: Any) -> StoredRows:
+        """Fit `features`, and return what they are of `images`, shape (n, F), standardised."""
 
 
 class FeatureCache:
