@@ -7,13 +7,14 @@ pixels: the red, the green and the blue plane, each 32 × 32, row by row
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.data.cifar_archive import read_members
+from wordsight.data.part import Part, part_of_file
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import DataError, InputError
 
@@ -124,6 +125,7 @@ class CifarSource(Source):
         if split is not None and split not in splits(root):
             raise InputError(f"{root} has no split {split!r}; its splits are: train, test")
         chosen = splits(root) if split is None else (split,)
+        self._root, self._split = root, split
         if root.is_dir():
             layout, found = _read_folder(_inner_folder(root), chosen)
             self._prefix = ""
@@ -158,6 +160,16 @@ class CifarSource(Source):
         for number, place in zip(numbers.tolist(), within.tolist(), strict=True):
             planes = self._records[number][place, -_PIXELS:].reshape(3, 32, 32)
             yield np.array(planes.transpose(1, 2, 0), dtype=np.uint8, order="C")
+
+    def part(self, rows: NDArray[np.int64]) -> Part:
+        """Name the archive or folder, which is opened as a whole."""
+        part = part_of_file("cifar", self._root, len(self), rows, split=self._split)
+        (name,) = part.paths
+        part.details["path"] = name
+        if not self._root.is_dir():
+            return part
+        inner = _inner_folder(self._root).relative_to(self._root).as_posix()
+        return replace(part, paths=tuple(f"{name}/{inner}/{file}" for file in self._files))
 
 
 def _read_folder(
