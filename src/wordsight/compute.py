@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordsight.exact_sums import on_grid_, unit_of
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.rows import SpreadRows, StoredRows, take
+from wordsight.rows import READ, SpreadRows, StoredRows, cuts, take
 from wordsight.threads import n_threads
 
 __all__ = [
@@ -51,6 +52,13 @@ FloatArray = NDArray[np.float32] | NDArray[np.float64]
 TILE = 1600
 """Rows and columns of a tile of a Gram matrix: wide enough for the product to run at full speed,
 narrow enough that the lower half of 8 × 8 tiles costs 36 products and not 64."""
+
+
+SPARE = 16.0
+"""How much larger the largest number may be than any in the first rows."""
+
+DOUBLE_SUMS = 4096
+"""Features up to which their products are summed in double precision over blocks of rows: 67 MB."""
 
 
 def resolve_device(device: str | None) -> torch.device:
@@ -244,12 +252,15 @@ class SymmetricTiles:
             ],
         )
 
-    def add_gram(self, X: torch.Tensor) -> None:
-        """Add ``Xᵀ X``, X of shape (n, size), in place."""
+    def add_gram(self, X: torch.Tensor, unit: float = 0.0) -> None:
+        """Add ``Xᵀ X``, X of shape (n, size), in place; rounded to a unit where that is wider."""
         columns = [X[:, cut] for cut in blocks(self.size, TILE)]
         for i, row in enumerate(self.tiles):
             for j, tile in enumerate(row):
-                tile.addmm_(columns[i].T, columns[j])
+                if tile.dtype == X.dtype:
+                    tile.addmm_(columns[i].T, columns[j])
+                else:
+                    tile.add_(on_grid_((columns[i].T @ columns[j]).to(tile.dtype), unit))
 
     def combined(self, other: "SymmetricTiles", sign: float) -> "SymmetricTiles":
         """Return ``self + sign · other`` as a new matrix."""
@@ -337,7 +348,8 @@ class Moments:
     sum_x : Tensor of float64, shape (F,)
     sum_y : Tensor of float64, shape (d,)
     gram : SymmetricTiles, F × F
-        Sum of ``x xᵀ``, in the precision of the features; of spread rows in double precision.
+        Sum of ``x xᵀ``: in double precision up to `DOUBLE_SUMS` features and of spread rows,
+        otherwise in that of the features, to save memory.
     cross : Tensor of float64, shape (F, d)
         Sum of ``x yᵀ``.
     """
@@ -370,7 +382,8 @@ def partial(
     Parameters
     ----------
     X : ndarray or StoredRows, shape (n, F)
-        Features; float32 is multiplied in float32 and summed in it over blocks.
+        Features; float32 is multiplied in float32, and summed over blocks in float64 where there
+        are few features or the rows are spread.
     Y : ndarray, shape (n, d)
         Targets.
     shift : ndarray, shape (F,), optional
@@ -378,7 +391,7 @@ def partial(
     rows : ndarray of int, optional
         The rows to sum over; by default all. Only one block of them is ever copied.
     block_size : int
-        Rows a block.
+        Rows a block at most; see `cuts`.
     device : torch.device, optional
         Where the products run and the sums live.
     on_block : callable, optional
@@ -389,43 +402,78 @@ def partial(
     Moments
     """
     where = device or torch.device("cpu")
+    origin = np.zeros(X.shape[1]) if shift is None else shift
+    units = _Units.of(X, Y, origin)
+    if isinstance(X, SpreadRows):
+        work = functools.partial(_partial_of_part, shift=origin, size=block_size, units=units)
+        return _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
+    dtype = torch.float64 if X.dtype == np.float64 or len(origin) <= DOUBLE_SUMS else torch.float32
+    return _partial(X, Y, origin, rows, block_size, where, units, dtype, on_block)
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Units of the sums in `Moments`, by what the first rows of a whole table are like."""
+
+    x: float
+    y: float
+    gram: float
+    cross: float
+
+    @classmethod
+    def of(cls, X: FloatArray | StoredRows, Y: FloatArray, origin: FloatArray) -> Self:
+        x = np.abs(X[:READ] - origin).max(initial=0.0)
+        y = np.abs(Y[:READ]).max(initial=0.0)
+        # larger ones may follow
+        x, y, n = SPARE * float(x), SPARE * float(y), float(len(X))
+        return cls(*map(unit_of, (n * x, n * y, n * x * x, n * x * y)))
+
+
+def _partial(
+    X: FloatArray | StoredRows,
+    Y: FloatArray,
+    origin: FloatArray,
+    rows: NDArray[np.int64] | None,
+    block_size: int,
+    where: torch.device,
+    units: _Units,
+    gram_dtype: torch.dtype,
+    on_block: Callable[[int], None] | None = None,
+) -> Moments:
+    """Sum the moments of rows that are read here."""
     dtype = torch.float64 if X.dtype == np.float64 else torch.float32
     n_features, n_targets = X.shape[1], Y.shape[1]
-    origin = np.zeros(n_features) if shift is None else shift
-    if isinstance(X, SpreadRows):
-        work = functools.partial(_partial_of_part, shift=origin, block_size=block_size)
-        return _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
     total = Moments(
         0,
         torch.tensor(origin, dtype=dtype, device=where),
         torch.zeros(n_features, dtype=torch.float64, device=where),
         torch.zeros(n_targets, dtype=torch.float64, device=where),
-        SymmetricTiles.zeros(n_features, dtype, where),
+        SymmetricTiles.zeros(n_features, gram_dtype, where),
         torch.zeros(n_features, n_targets, dtype=torch.float64, device=where),
     )
     n_rows = len(X) if rows is None else len(rows)
     # one block of memory for all blocks of rows: fresh memory costs more than what is done in it
     buffer = torch.empty(min(block_size, n_rows), n_features, dtype=dtype)
-    for cut in blocks(n_rows, block_size):
+    for cut in cuts(X, block_size, rows):
         chosen = cut if rows is None else rows[cut]
         x = _read(X, chosen, buffer[: cut.stop - cut.start]).to(where).sub_(total.shift)
         y = torch.tensor(np.ascontiguousarray(Y[chosen]), dtype=dtype, device=where)
         total.n += len(x)
-        total.sum_x += x.sum(0, dtype=torch.float64)
-        total.sum_y += y.sum(0, dtype=torch.float64)
-        total.gram.add_gram(x)
-        total.cross += (y.T @ x).T  # skinny products run faster this way round
+        total.sum_x += on_grid_(x.sum(0, dtype=torch.float64), units.x)
+        total.sum_y += on_grid_(y.sum(0, dtype=torch.float64), units.y)
+        total.gram.add_gram(x, units.gram)
+        # skinny products run faster this way round
+        total.cross += on_grid_((y.T @ x).T.double(), units.cross)
         if on_block is not None:
             on_block(len(x))
     return total
 
 
 def _partial_of_part(
-    X: StoredRows, Y: FloatArray, *, shift: FloatArray, block_size: int
+    X: StoredRows, Y: FloatArray, *, shift: FloatArray, size: int, units: _Units
 ) -> Moments:
-    """Sum a part as any rows; from there on sums are of double precision."""
-    found = partial(X, Y, shift=shift, block_size=block_size)
-    return _moved(found, torch.device("cpu"))
+    """Sum a part, in double precision over blocks of rows."""
+    return _partial(X, Y, shift, None, size, torch.device("cpu"), units, torch.float64)
 
 
 def _merge_parts(a: Moments, b: Moments) -> Moments:

@@ -2,14 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise as pairs
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "READ", "ChosenRows", "SpreadRows", "StoredRows", "by_blocks", "column_mean", "draw_held_out",
-    "pairwise", "take",
+    "READ", "ChosenRows", "SpreadRows", "StoredRows", "by_blocks", "column_mean", "cuts",
+    "draw_held_out", "pairwise", "take",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -161,12 +162,12 @@ class ChosenRows(StoredRows):
     """
 
     def __init__(self, X: Any, rows: NDArray[np.int64]) -> None:
-        self._X, self._rows = X, rows
+        self._X, self.rows = X, rows
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows chosen, and columns."""
-        return len(self._rows), int(self._X.shape[1])
+        return len(self.rows), int(self._X.shape[1])
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -176,8 +177,38 @@ class ChosenRows(StoredRows):
 
     def __getitem__(self, rows: slice | NDArray[Any]) -> NDArray[Any]:
         """Read some of the rows chosen."""
-        found: NDArray[Any] = self._X[self._rows[rows]]
+        found: NDArray[Any] = self._X[self.rows[rows]]
         return found
+
+
+def cuts(X: Any, size: int, rows: NDArray[np.int64] | None = None) -> list[slice]:
+    """Cut rows into blocks in which those of chosen rows lie together that do so in the table.
+
+    A block's sum is rounded, and blocks are added in higher precision. Cut at the same places of
+    the table, whichever of its rows are chosen and in however many parts it lies, sums come out
+    the same.
+
+    Parameters
+    ----------
+    X : ndarray or StoredRows, shape (n, F)
+    size : int
+        Rows of a block at most. A table in parts is cut here where the parts are, if each begins
+        at a multiple of this.
+    rows : ndarray of int64, optional
+        Chosen rows of X.
+
+    Returns
+    -------
+    list of slice
+        Of the rows chosen, or of all.
+    """
+    if rows is None and isinstance(X, ChosenRows):
+        rows = X.rows
+    n_rows = len(X) if rows is None else len(rows)
+    if rows is None or bool((np.diff(rows) <= 0).any()):
+        return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+    ends = np.flatnonzero(np.diff(rows // size)) + 1
+    return [slice(a, b) for a, b in pairs([0, *ends.tolist(), n_rows]) if a < b]
 
 
 def take(X: Any, rows: NDArray[np.int64], out: NDArray[Any]) -> NDArray[Any]:

@@ -1,5 +1,7 @@
 """`SoftmaxClassifier`: softmax regression on the image features, P(y | seen, x) of Eq. 2."""
 
+import math
+from dataclasses import dataclass
 from functools import partial as partial_function
 from typing import Any, Self
 
@@ -16,6 +18,7 @@ from wordsight.classifiers.temperature import (
     likeliest_temperature,
 )
 from wordsight.compute import (
+    SPARE,
     RidgeFactor,
     blocks,
     in_order,
@@ -23,16 +26,19 @@ from wordsight.compute import (
     partial,
     resolve_device,
 )
+from wordsight.exact_sums import on_grid_, unit_of
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.parameters import checked_random_state, is_between, is_count
 from wordsight.progress import report
 from wordsight.rows import (
+    READ,
     ChosenRows,
     SpreadRows,
     StoredRows,
     by_blocks,
     column_mean,
+    cuts,
     draw_held_out,
 )
 from wordsight.validation import checked_labels, validated
@@ -47,7 +53,7 @@ HELD_OUT = 0.1
 """Share of each class's rows that a temperature is learned on, where none are named."""
 
 BLOCK = 512
-"""Rows a block: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
+"""Rows a block at most: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
 on a block of its own: with several on one block, waiting for one another took longer than the
 work."""
 
@@ -79,27 +85,43 @@ def loss_and_gradient(
     coef_gradient : Tensor of float64, shape (C, F)
     intercept_gradient : Tensor of float64, shape (C,)
     """
+    units = _Units.of(X, len(coef))
     if isinstance(X, SpreadRows):
-        work = partial_function(_loss_of_part, coef.cpu().numpy(), intercept.cpu().numpy())
+        work = partial_function(_loss_of_part, coef.cpu().numpy(), intercept.cpu().numpy(), units)
         found = X.fold(work, _added, codes.cpu().numpy(), small=True)
-        loss, coef_slope, intercept_slope = found[0], *(part.to(coef) for part in found[1:])
     else:
-        loss, coef_slope, intercept_slope = _loss_sums(coef, intercept, X, codes)
-    loss = loss / len(X) + 0.5 * alpha * float(coef.square().sum())
+        found = _loss_sums(coef, intercept, X, codes, units)
+    loss, coef_slope, intercept_slope = found[0], *(part.to(coef) for part in found[1:])
+    loss = float(loss) / len(X) + 0.5 * alpha * float(coef.square().sum())
     return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
 
 
-_Sums = tuple[float, torch.Tensor, torch.Tensor]
+_Sums = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Units of the sums of losses and of their gradients, by what the first rows are like."""
+
+    loss: float
+    across: float
+    along: float
+
+    @classmethod
+    def of(cls, X: NDArray[Any] | StoredRows, n_classes: int) -> Self:
+        n, x = len(X), SPARE * float(np.abs(X[:READ]).max(initial=0.0))
+        return cls(unit_of(SPARE * n * (1.0 + math.log(n_classes))), unit_of(n * x), unit_of(n))
 
 
 def _loss_of_part(
     coef: NDArray[np.float64],
     intercept: NDArray[np.float64],
+    units: _Units,
     X: StoredRows,
     codes: NDArray[np.int64],
 ) -> _Sums:
     # new memory: what comes from another process is read-only, and torch has no such tensors
-    return _loss_sums(torch.tensor(coef), torch.tensor(intercept), X, torch.tensor(codes))
+    return _loss_sums(torch.tensor(coef), torch.tensor(intercept), X, torch.tensor(codes), units)
 
 
 def _added(a: _Sums, b: _Sums) -> _Sums:
@@ -111,12 +133,13 @@ def _loss_sums(
     intercept: torch.Tensor,
     X: NDArray[Any] | StoredRows,
     codes: torch.Tensor,
+    units: _Units,
 ) -> _Sums:
     """Return the log losses of the rows and their gradients, each summed."""
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
     filters = coef.T.to(dtype)
 
-    def part(cut: slice) -> tuple[float, torch.Tensor, torch.Tensor]:
+    def part(cut: slice) -> _Sums:
         block = _block(X, cut, coef.device)
         target = codes[cut, None]
         across = torch.zeros(coef.shape, dtype=dtype, device=coef.device)
@@ -130,11 +153,15 @@ def _loss_sums(
             residual = log_proba[rows].exp().sub_(hit[rows])
             across.addmm_(residual.T.to(dtype), x)
             along += residual.sum(0)
-        return -float(log_proba.gather(1, target).sum()), across, along
+        return (
+            on_grid_(-log_proba.gather(1, target).sum(), units.loss),
+            on_grid_(across.double(), units.across),
+            on_grid_(along, units.along),
+        )
 
-    loss = 0.0
+    loss = torch.zeros((), dtype=torch.float64, device=coef.device)
     coef_slope, intercept_slope = torch.zeros_like(coef), torch.zeros_like(intercept)
-    for lost, across, along in in_order(part, blocks(len(X), BLOCK)):
+    for lost, across, along in in_order(part, cuts(X, BLOCK)):
         loss += lost
         coef_slope += across
         intercept_slope += along
@@ -462,10 +489,12 @@ class _WhitenedProblem:
         n = len(one_hot)
         share = torch.from_numpy(one_hot.mean(0, dtype=np.float64)).to(self._mean)
 
+        unit = _Units.of(self._X, self._n_classes).across
         if isinstance(self._X, SpreadRows):
-            cross = self._X.fold(_cross_of, torch.add, one_hot, small=True).to(self._mean)
+            work = partial_function(_cross_of, unit)
+            cross = self._X.fold(work, torch.add, one_hot, small=True).to(self._mean)
         else:
-            cross = _cross_of(self._X, one_hot, self._mean.device)
+            cross = _cross_of(unit, self._X, one_hot, self._mean.device)
         cross = cross.T / n - torch.outer(self._mean, share)
         U = self._factor.whiten(cross).double()
         bias = share.log()
@@ -475,7 +504,10 @@ class _WhitenedProblem:
 
 
 def _cross_of(
-    X: NDArray[Any] | StoredRows, one_hot: NDArray[Any], device: torch.device | None = None
+    unit: float,
+    X: NDArray[Any] | StoredRows,
+    one_hot: NDArray[Any],
+    device: torch.device | None = None,
 ) -> torch.Tensor:
     """Return the sum of ``y xᵀ``, shape (C, F), in double precision."""
     where = device or torch.device("cpu")
@@ -484,6 +516,6 @@ def _cross_of(
         return torch.as_tensor(one_hot[cut]).to(where).T @ _block(X, cut, where)
 
     cross = torch.zeros(one_hot.shape[1], X.shape[1], dtype=torch.float64, device=where)
-    for product in in_order(part, blocks(len(one_hot), BLOCK)):
-        cross += product
+    for product in in_order(part, cuts(X, BLOCK)):
+        cross += on_grid_(product.double(), unit)
     return cross

@@ -58,7 +58,7 @@ MaxFailed = Annotated[
     ),
 ]
 ShardImages = Annotated[
-    int, typer.Option(help="Images of a shard at most.", min=512, rich_help_panel=_PANEL)
+    int, typer.Option(help="Images of a shard at most.", min=2048, rich_help_panel=_PANEL)
 ]
 WorkerMemory = Annotated[
     float | None,
@@ -156,7 +156,7 @@ def say_failed(job: "Job") -> None:
     if run is None:
         return
     if run.n_kept:
-        console.say(f"{run.n_kept} of {len(run.shards)} shards were done already.")
+        console.say(f"{run.n_kept} of {len(run.pieces)} shards were done already.")
     for one in run.failed:
         last = one.first_row + one.n_images - 1
         console.warn(

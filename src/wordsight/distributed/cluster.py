@@ -304,15 +304,17 @@ class RayCluster(Cluster):
             has_gpus = ray.cluster_resources().get("GPU", 0) > 0
             settings = replace(settings, gpus=SHARE_OF_GPU if has_gpus else 0.0)
         self._ray, self._settings, self._started = ray, settings, started
-        options: dict[str, Any] = {"num_cpus": settings.cores, "max_calls": 0}
+        options: dict[str, Any] = {"num_cpus": settings.cores}
         if settings.gpus:
             options["num_gpus"] = settings.gpus
         if settings.memory:
             options["memory"] = settings.memory
         # a worker that was lost is ours to count; a sum that was lost Ray makes again
-        self._work = ray.remote(_on_worker).options(**options, max_retries=0)
-        self._sum = ray.remote(_on_worker).options(**options, max_retries=CRASHES)
-        self._merge = ray.remote(_merged).options(num_cpus=settings.cores, max_retries=CRASHES)
+        # and a worker stays, also one with a GPU, so that a model is brought there once
+        stays: dict[str, Any] = {**options, "max_calls": 0}
+        self._work = ray.remote(**stays, max_retries=0)(_on_worker)
+        self._sum = ray.remote(**stays, max_retries=CRASHES)(_on_worker)
+        self._merge = ray.remote(num_cpus=settings.cores, max_retries=CRASHES)(_merged)
 
     @property
     def n_workers(self) -> int:

@@ -51,11 +51,10 @@ def looking_on(
     """
 
     def by(dataset: Dataset, wanted: NDArray[np.bool_]) -> Looked:
-        shards = job.cut(dataset)
         points = np.flatnonzero(wanted)
         # which points are kept is drawn from all images: a part depends on it
         about = {**settings, "broken images": on_broken, "points kept": f"{len(points)}"}
-        run = job.run("evaluate", about, shards)
+        run = job.run("evaluate", about, job.cut(dataset))
         run.begin()
         run.complete(
             cluster, _look_at, model, points, on_broken, doing="looking at images on the cluster"

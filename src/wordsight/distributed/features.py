@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,17 +17,13 @@ from wordsight.distributed.cost import where_to_sum
 from wordsight.distributed.job import Job
 from wordsight.distributed.parts import Content, PartFolder
 from wordsight.distributed.rows import ClusterRows, FeaturePart
-from wordsight.distributed.run import Run
+from wordsight.distributed.run import LEARNED, Run, check_folder
 from wordsight.distributed.worker import placed
 from wordsight.exceptions import DataError, InputError
 from wordsight.features.cache import Precision
 from wordsight.rows import StoredRows
 
 __all__ = ["ClusterFeatures"]
-
-LEARNED = "learned"
-"""The folder of what is learned before images are encoded."""
-
 
 @runtime_checkable
 class InTwoSteps(Protocol):
@@ -36,9 +32,7 @@ class InTwoSteps(Protocol):
     def begin(self, images: Any) -> Any:
         """Learn what encoding depends on."""
 
-    def raw(
-        self, images: Any, n_all: int | None = None
-    ) -> Any:  # an iterator of rows and features
+    def raw(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield rows and features, not standardised."""
 
     def learn_scale(self, raw: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -99,17 +93,17 @@ class ClusterFeatures:
                 f"{type(images).__name__} was given to a cluster; give a data set in files, from "
                 "open_dataset"
             )
-        shards = self.job.cut(images)
-        identity = [shard.identity() for shard in shards]
-        self._learn(features, images, identity)
-        run = self.job.run("fit", {**self.settings, "stored as": self.precision}, shards)
+        pieces = self.job.cut(images)
+        check_folder(self.job.folder, "fit")
+        learned = self._learn(features, images, [piece.shard.identity() for piece in pieces])
+        about = {**self.settings, "learned from all images": learned, "stored as": self.precision}
+        run = self.job.run("fit", about, pieces)
         run.max_failed = 0  # a model of fewer images than were asked for is another model
         run.begin()
         run.complete(
             self.cluster,
             _encode_shard,
             features,
-            len(images),
             self.precision,
             doing="computing features on the cluster",
         )
@@ -118,11 +112,15 @@ class ClusterFeatures:
         self.on_choice(reason)
         return rows.standardised(*features.learn_scale(rows))
 
-    def _learn(self, features: InTwoSteps, images: Dataset, identity: list[str]) -> None:
-        """Learn what encoding depends on, or take it from an earlier start of the same run."""
+    def _learn(self, features: InTwoSteps, images: Dataset, identity: list[str]) -> str:
+        """Learn what encoding depends on, or take it from an earlier start of the same run.
+
+        Returns a digest of what it was learned from.
+        """
         folder = self.job.folder
         text = json.dumps([sorted(self.settings.items()), identity])
-        name = f"{LEARNED}/{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
+        digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        name = f"{LEARNED}/{digest}"
         kept = _kept(folder, name)
         if kept is None:
             before = set(vars(features))
@@ -139,6 +137,7 @@ class ClusterFeatures:
         for key, value in kept.items():
             # JSON knows no tuples
             setattr(features, key, tuple(value) if isinstance(value, list) else value)
+        return digest
 
     def _rows(self, run: Run) -> ClusterRows:
         parts, width = [], 0
@@ -168,12 +167,12 @@ def _kept(folder: PartFolder, name: str) -> dict[str, Any] | None:
 
 
 def _encode_shard(
-    shard: Shard, features: InTwoSteps, n_all: int, precision: Precision
+    shard: Shard, features: InTwoSteps, precision: Precision
 ) -> tuple[Content, dict[str, Any]]:
     """Encode the images of a shard; memory holds the features of all of them."""
     made: NDArray[Any] | None = None
     n_rows = 0
-    for _rows, part in placed(features).raw(shard.open(), n_all):
+    for _rows, part in placed(features).raw(shard.open()):
         if made is None:
             made = np.empty((shard.n_images, part.shape[1]), dtype=precision)
         with np.errstate(over="ignore"):

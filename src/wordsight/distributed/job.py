@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wordsight.data.dataset import Dataset
-from wordsight.data.sharding import Shard, cut
+from wordsight.data.sharding import cut
 from wordsight.distributed.parts import PartFolder
-from wordsight.distributed.run import Kind, Run
+from wordsight.distributed.run import Kind, Piece, Run
 
 __all__ = ["BATCHES", "Job"]
 
-BATCHES = 512
-"""Shards hold a multiple of this many images, as do the batches in which images are encoded: they
-then fall as they do on one machine, and results come out the same to the last bit."""
+BATCHES = 2048
+"""Shards hold a multiple of this many images. So do the blocks in which images are encoded and rows
+are summed: these then fall as they do on one machine, and come out the same to the last bit."""
 
 
 @dataclass
@@ -35,12 +35,13 @@ class Job:
     max_failed: int = 0
     last: Run | None = None
 
-    def cut(self, dataset: Dataset) -> list[Shard]:
+    def cut(self, dataset: Dataset) -> list[Piece]:
         """Cut a data set into shards."""
-        return cut(dataset, max(self.shard_images, BATCHES), multiple_of=BATCHES)
+        shards = cut(dataset, max(self.shard_images, BATCHES), multiple_of=BATCHES)
+        return [Piece(shard, len(dataset)) for shard in shards]
 
-    def run(self, kind: Kind, settings: Mapping[str, str], shards: Sequence[Shard]) -> Run:
+    def run(self, kind: Kind, settings: Mapping[str, str], pieces: Sequence[Piece]) -> Run:
         """Describe a run in the folder."""
         cuts = {**settings, "images a shard (--shard-images)": str(self.shard_images)}
-        self.last = Run(self.folder, kind, cuts, shards, self.max_failed)
+        self.last = Run(self.folder, kind, cuts, pieces, self.max_failed)
         return self.last

@@ -53,13 +53,13 @@ def predict_on(
     WordsightError
         More shards failed than may.
     """
-    shards = [(dataset, shard) for dataset in datasets for shard in job.cut(dataset)]
-    run = job.run("predict", settings, [shard for _, shard in shards])
+    pieces = [(dataset, piece) for dataset in datasets for piece in job.cut(dataset)]
+    run = job.run("predict", settings, [piece for _, piece in pieces])
     run.begin()
     run.complete(
         cluster, _predict_shard, model, among, n_nearest, doing="predicting on the cluster"
     )
-    for (dataset, _), (shard, part) in zip(shards, run.parts(), strict=True):
+    for (dataset, _), (shard, part) in zip(pieces, run.parts(), strict=True):
         yield list(_rows(dataset, shard, part))
 
 

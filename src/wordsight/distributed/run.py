@@ -16,14 +16,18 @@ from wordsight.data.sharding import Shard
 from wordsight.distributed.cluster import Cluster, Failed
 from wordsight.distributed.parts import Content, Part, PartFolder
 from wordsight.exceptions import DataError, InputError, WordsightError
+from wordsight.features.images import part_of
 from wordsight.progress import report
 
-__all__ = ["MANIFEST", "FailedShard", "Run", "RunReport", "ShardState", "show"]
+__all__ = ["MANIFEST", "FailedShard", "LEARNED", "Piece", "Run", "RunReport", "ShardState", "check_folder", "show"]
 
 FORMAT = "wordsight-run 1"
 MANIFEST = "run.json"
 PARTS = "parts"
 FAILURES = "failures"
+LEARNED = "learned"
+"""Folders of a run: finished shards, what is said of those that failed, and what is learned from
+all images before a shard can be done."""
 
 Kind = Literal["predict", "evaluate", "features", "fit"]
 """What a run is of."""
@@ -58,11 +62,27 @@ class FailedShard:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A shard, and how large its data set is.
+
+    Attributes
+    ----------
+    shard : Shard
+    n_whole : int
+        Images of the data set.
+    """
+
+    shard: Shard
+    n_whole: int
+
+
+@dataclass(frozen=True)
 class _Named:
     """A shard and the name of its part."""
 
     number: int
     shard: Shard
+    n_whole: int
     name: str
 
 
@@ -76,7 +96,7 @@ class Run:
     kind : {"predict", "evaluate", "features", "fit"}
     settings : dict of str to str
         All that results depend on beside the images, by what it is called to a person.
-    shards : sequence of Shard
+    pieces : sequence of Piece
     max_failed : int, default 0
         How many shards may fail before the run ends with an error.
 
@@ -91,7 +111,7 @@ class Run:
     folder: PartFolder
     kind: Kind
     settings: Mapping[str, str]
-    shards: Sequence[Shard]
+    pieces: Sequence[Piece]
     max_failed: int = 0
     failed: list[FailedShard] = field(default_factory=list)
     n_kept: int = 0
@@ -106,12 +126,12 @@ class Run:
         key.update(json.dumps([FORMAT, self.kind, dict(self.settings)], sort_keys=True).encode())
         self.key = key.hexdigest()
         self._named = [
-            _Named(number, shard, f"{number:08d}-{self._digest(shard)}")
-            for number, shard in enumerate(self.shards)
+            _Named(number, one.shard, one.n_whole, f"{number:08d}-{self._digest(one)}")
+            for number, one in enumerate(self.pieces)
         ]
 
-    def _digest(self, shard: Shard) -> str:
-        text = f"{self.key} {shard.identity()}"
+    def _digest(self, piece: Piece) -> str:
+        text = f"{self.key} {piece.n_whole} {piece.shard.identity()}"
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     def names(self) -> list[str]:
@@ -126,16 +146,7 @@ class Run:
         InputError
             The folder holds a run of another kind, or no run and other files.
         """
-        known = self._known()
-        if known is not None and known.get("kind") != self.kind:
-            raise InputError(
-                f"{self.folder.url} holds a run of {known.get('kind')}, and this one is of "
-                f"{self.kind}; name another folder (--run)"
-            )
-        if known is None and self.folder.names() - {PARTS, FAILURES}:
-            raise InputError(
-                f"{self.folder.url} is not empty, and holds no run; name a new folder (--run)"
-            )
+        check_folder(self.folder, self.kind)
         wanted = {one.name for one in self._named}
         for name in sorted(self.folder.names(PARTS) - wanted):
             self.folder.remove(f"{PARTS}/{name}")
@@ -148,14 +159,6 @@ class Run:
             "parts": [[one.name, one.shard.first_row, one.shard.n_images] for one in self._named],
         }
         self.folder.write(MANIFEST, json.dumps(about, ensure_ascii=False).encode())
-
-    def _known(self) -> dict[str, Any] | None:
-        if MANIFEST not in self.folder.names():
-            return None
-        try:
-            return _manifest(self.folder)
-        except DataError:  # cut short: the parts tell what they are of by their names
-            return {"kind": self.kind}
 
     def complete(self, cluster: Cluster, work: Work, *shared: Any, doing: str) -> None:
         """Do what is not done yet.
@@ -177,10 +180,10 @@ class Run:
         """
         there = self.folder.names(PARTS)
         brought = [cluster.share(one) for one in shared]
-        n_all = sum(shard.n_images for shard in self.shards)
+        n_all = sum(one.shard.n_images for one in self.pieces)
         n_done = 0
         calls = (
-            (self.folder.url, f"{PARTS}/{one.name}", one.name in there, work, one.shard, *brought)
+            (self.folder.url, one, one.name in there, work, *brought)
             for one in self._named
         )
         report(doing, 0, n_all)
@@ -209,7 +212,7 @@ class Run:
             return
         first = self.failed[0]
         raise WordsightError(
-            f"{len(self.failed)} of {len(self.shards)} shards failed, and {self.max_failed} may; "
+            f"{len(self.failed)} of {len(self.pieces)} shards failed, and {self.max_failed} may; "
             f"the first, of images {first.first_row} to {first.first_row + first.n_images - 1}, "
             f"after {first.attempts} attempts: {first.reason.rstrip('.')}; mend what is wrong and "
             "start again, which does these alone, or allow more (--max-failed)"
@@ -225,13 +228,34 @@ class Run:
                 yield one.shard, self.folder.read(f"{PARTS}/{one.name}")
 
 
-def _do_shard(url: str, name: str, there: bool, work: Work, shard: Shard, *shared: Any) -> bool:
+def check_folder(folder: PartFolder, kind: Kind) -> None:
+    """Raise `InputError` where a folder holds a run of another kind, or other files."""
+    names = folder.names()
+    if MANIFEST not in names:
+        if names - {PARTS, FAILURES, LEARNED}:
+            raise InputError(
+                f"{folder.url} is not empty, and holds no run; name a new folder (--run)"
+            )
+        return
+    try:
+        known = _manifest(folder)["kind"]
+    except DataError:  # cut short: the parts tell what they are of by their names
+        return
+    if known != kind:
+        raise InputError(
+            f"{folder.url} holds a run of {known}, and this one is of {kind}; name another folder "
+            "(--run)"
+        )
+
+
+def _do_shard(url: str, one: _Named, there: bool, work: Work, *shared: Any) -> bool:
     """Do a shard on a worker, unless it is done and its part is whole; say whether it was."""
-    folder = PartFolder(url)
+    folder, name = PartFolder(url), f"{PARTS}/{one.name}"
     if there and folder.facts(name) is not None:
         return True
-    content, facts = work(shard, *shared)
-    folder.write(name, content, {**facts, "n_images": shard.n_images, "peak": _peak_memory()})
+    with part_of(one.n_whole):
+        content, facts = work(one.shard, *shared)
+    folder.write(name, content, {**facts, "n_images": one.shard.n_images, "peak": _peak_memory()})
     return False
 
 

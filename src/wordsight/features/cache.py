@@ -120,7 +120,7 @@ class CachedFeatures(StoredRows):
 
     def __init__(
         self,
-        shards: Sequence[Path],
+        shards: Sequence[os.PathLike[str]],
         counts: Sequence[int],
         n_features: int,
         rows: NDArray[np.int64],
@@ -156,7 +156,8 @@ class CachedFeatures(StoredRows):
         for number in np.unique(shard_of):
             here = np.flatnonzero(shard_of == number)
             # mapped for this read alone: pages that stay mapped count as memory in use
-            stored = np.load(self._shards[number], mmap_mode="r", allow_pickle=False)
+            place = os.fspath(self._shards[number])
+            stored = np.load(place, mmap_mode="r", allow_pickle=False)
             inside = chosen[here] - self._ends[number]
             first, last = int(inside[0]), int(inside[-1])
             whole = last - first + 1 == len(inside) and bool((np.diff(inside) == 1).all())

@@ -181,17 +181,8 @@ class EncodedFeatures(StandardisedFeatures):
         self.probe_ = self.encode(probe_image(self.image_size_))[0]
         return self
 
-    def raw(
-        self, images: Any, n_all: int | None = None
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield rows and what the encoder makes of images, after `begin`.
-
-        Parameters
-        ----------
-        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
-        n_all : int, optional
-            Nothing depends on it here.
-        """
+    def raw(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and what the encoder makes of images, after `begin`."""
         return self._encoded(images)
 
     def learn_scale(

@@ -26,7 +26,7 @@ from wordsight.features.cache import (
 )
 from wordsight.features.dictionary import DictionaryKind, check_enough, learn_dictionary
 from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
-from wordsight.features.images import as_images, asked_size, walk
+from wordsight.features.images import as_images, asked_size, job_size, part_of, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
 from wordsight.parameters import checked_random_state
@@ -256,18 +256,9 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         return self.fit_dictionary(images)
 
-    def raw(
-        self, images: Any, n_all: int | None = None
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield rows and pooled features, not standardised, after `begin`.
-
-        Parameters
-        ----------
-        images : ndarray of uint8, shape (n, height, width, 3), or Dataset
-        n_all : int, optional
-            Images in the whole job, of which these may be a part: the last bits depend on it.
-        """
-        return self._pooled(images, n_all)
+    def raw(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and pooled features, not standardised, after `begin`."""
+        return self._pooled(images)
 
     def learn_scale(
         self, raw: NDArray[np.float32] | StoredRows
@@ -322,20 +313,11 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if lacking:
             rows = np.concatenate([found[number].rows for number in lacking])
             some = images[rows] if isinstance(images, np.ndarray) else images.select(rows)
-            stream = self._pooled(some, len(images))
-            pending = np.empty((0, n_features), dtype=np.float32)
-            for number in lacking:
-                size = len(found[number].rows)
-                shard = np.empty((size, n_features), dtype=np.float32)
-                filled = 0
-                while filled < size:
-                    if not len(pending):
-                        pending = next(stream)[1]
-                    part = pending[: size - filled]
-                    shard[filled : filled + len(part)] = part
-                    filled += len(part)
-                    pending = pending[len(part) :]
-                cache.save_shard(places[number], shard)
+            sizes = [len(found[number].rows) for number in lacking]
+            with part_of(len(images)):
+                shards = _regrouped(self._pooled(some), sizes, n_features)
+                for number, shard in zip(lacking, shards, strict=True):
+                    cache.save_shard(places[number], shard)
         every = [block.rows for block in found]
         return CachedFeatures(
             places,
@@ -464,18 +446,15 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _pooled(
         self,
         images: Any,
-        n_all: int | None = None,
         *,
         finish: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield rows and features, not standardised yet, or as `finish` leaves them.
 
-        `finish` is applied by the core that encoded a batch, which has it near. `n_all` is the
-        number of images in the whole job, of which these may be the rest: how it is done, and so
-        the last bits, must not depend on where it was interrupted.
+        `finish` is applied by the core that encoded a batch, which has it near.
         """
         encoder = self._folded()
-        if (n_all or len(images)) >= WORTH_COMPILING:
+        if job_size(images) >= WORTH_COMPILING:
             encoder = encoder.compiled()
 
         def encode(
@@ -556,6 +535,26 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _regrouped(
+    stream: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    sizes: list[int],
+    n_features: int,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the rows of a stream in tables of given sizes, each of new memory."""
+    pending = np.empty((0, n_features), dtype=np.float32)
+    for size in sizes:
+        table = np.empty((size, n_features), dtype=np.float32)
+        filled = 0
+        while filled < size:
+            if not len(pending):
+                pending = next(stream)[1]
+            part = pending[: size - filled]
+            table[filled : filled + len(part)] = part
+            filled += len(part)
+            pending = pending[len(part) :]
+        yield table
 
 
 _Spread = tuple[int, NDArray[np.float64], NDArray[np.float64]]
