@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordsight.exact_sums import on_grid_, unit_of
+from wordsight.exact_sums import grid_of, on_grid_, on_outer_grid_, powers_of_two
 from wordsight.exceptions import InputError, WordsightError
 from wordsight.rows import READ, SpreadRows, StoredRows, cuts, take
 from wordsight.threads import n_threads
@@ -31,6 +31,7 @@ __all__ = [
     "RidgeFactor",
     "SymmetricTiles",
     "blocks",
+    "column_bounds",
     "halving",
     "in_order",
     "merge",
@@ -252,15 +253,25 @@ class SymmetricTiles:
             ],
         )
 
-    def add_gram(self, X: torch.Tensor, unit: float = 0.0) -> None:
-        """Add ``Xᵀ X``, X of shape (n, size), in place; rounded to a unit where that is wider."""
+    def add_gram(
+        self, X: torch.Tensor, grid: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> None:
+        """Add ``Xᵀ X``, X of shape (n, size), in place.
+
+        Where the matrix is wider than X, the product is first rounded to a grid, of rows and of
+        columns, if one is given.
+        """
         columns = [X[:, cut] for cut in blocks(self.size, TILE)]
+        cut = list(blocks(self.size, TILE))
         for i, row in enumerate(self.tiles):
             for j, tile in enumerate(row):
                 if tile.dtype == X.dtype:
                     tile.addmm_(columns[i].T, columns[j])
-                else:
-                    tile.add_(on_grid_((columns[i].T @ columns[j]).to(tile.dtype), unit))
+                    continue
+                product = (columns[i].T @ columns[j]).to(tile.dtype)
+                if grid is not None:
+                    on_outer_grid_(product, grid[0][cut[i]], grid[1][cut[j]])
+                tile.add_(product)
 
     def combined(self, other: "SymmetricTiles", sign: float) -> "SymmetricTiles":
         """Return ``self + sign · other`` as a new matrix."""
@@ -403,30 +414,60 @@ def partial(
     """
     where = device or torch.device("cpu")
     origin = np.zeros(X.shape[1]) if shift is None else shift
-    units = _Units.of(X, Y, origin)
+    grids = _Grids.of(X, Y, origin)
     if isinstance(X, SpreadRows):
-        work = functools.partial(_partial_of_part, shift=origin, size=block_size, units=units)
+        work = functools.partial(_partial_of_part, shift=origin, size=block_size, grids=grids)
         return _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
     dtype = torch.float64 if X.dtype == np.float64 or len(origin) <= DOUBLE_SUMS else torch.float32
-    return _partial(X, Y, origin, rows, block_size, where, units, dtype, on_block)
+    return _partial(X, Y, origin, rows, block_size, where, grids, dtype, on_block)
 
 
 @dataclass(frozen=True)
-class _Units:
-    """Units of the sums in `Moments`, by what the first rows of a whole table are like."""
+class _Grids:
+    """Grids of the sums in `Moments`, by what the first rows of a whole table are like."""
 
-    x: float
-    y: float
-    gram: float
-    cross: float
+    x: torch.Tensor
+    y: torch.Tensor
+    gram: tuple[torch.Tensor, torch.Tensor]
+    cross: tuple[torch.Tensor, torch.Tensor]
 
     @classmethod
-    def of(cls, X: FloatArray | StoredRows, Y: FloatArray, origin: FloatArray) -> Self:
-        x = np.abs(X[:READ] - origin).max(initial=0.0)
-        y = np.abs(Y[:READ]).max(initial=0.0)
-        # larger ones may follow
-        x, y, n = SPARE * float(x), SPARE * float(y), float(len(X))
-        return cls(*map(unit_of, (n * x, n * y, n * x * x, n * x * y)))
+    def of(cls, X: FloatArray | StoredRows, Y: FloatArray, origin: FloatArray) -> "Self | None":
+        if X.dtype == np.float64:  # a block is as good as the sum: nothing is rounded away
+            return None
+        n = float(len(X))
+        x, y = column_bounds(X[:READ] - origin), column_bounds(Y[:READ])
+        rows = torch.as_tensor(powers_of_two(x))
+        return cls(
+            grid_of(n * x), grid_of(n * y), (rows, grid_of(n * x)), (rows, grid_of(n * y))
+        )
+
+    def to(self, device: torch.device) -> "_Grids":
+        """Return the same grids elsewhere."""
+        (a, b), (c, d) = self.gram, self.cross
+        return _Grids(
+            self.x.to(device),
+            self.y.to(device),
+            (a.to(device), b.to(device)),
+            (c.to(device), d.to(device)),
+        )
+
+
+def column_bounds(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Estimate bounds of columns from some of their rows, generously: larger ones may follow.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, F)
+
+    Returns
+    -------
+    ndarray of float64, shape (F,)
+    """
+    largest = SPARE * np.abs(rows).max(axis=0, initial=0.0).astype(np.float64)
+    # a column of nothing so far may yet hold something
+    bounds: NDArray[np.float64] = np.maximum(largest, 2.0**-20 * largest.max(initial=0.0))
+    return bounds
 
 
 def _partial(
@@ -436,13 +477,14 @@ def _partial(
     rows: NDArray[np.int64] | None,
     block_size: int,
     where: torch.device,
-    units: _Units,
+    grids: _Grids | None,
     gram_dtype: torch.dtype,
     on_block: Callable[[int], None] | None = None,
 ) -> Moments:
     """Sum the moments of rows that are read here."""
     dtype = torch.float64 if X.dtype == np.float64 else torch.float32
     n_features, n_targets = X.shape[1], Y.shape[1]
+    grids = None if grids is None else grids.to(where)
     total = Moments(
         0,
         torch.tensor(origin, dtype=dtype, device=where),
@@ -459,21 +501,26 @@ def _partial(
         x = _read(X, chosen, buffer[: cut.stop - cut.start]).to(where).sub_(total.shift)
         y = torch.tensor(np.ascontiguousarray(Y[chosen]), dtype=dtype, device=where)
         total.n += len(x)
-        total.sum_x += on_grid_(x.sum(0, dtype=torch.float64), units.x)
-        total.sum_y += on_grid_(y.sum(0, dtype=torch.float64), units.y)
-        total.gram.add_gram(x, units.gram)
-        # skinny products run faster this way round
-        total.cross += on_grid_((y.T @ x).T.double(), units.cross)
+        sum_x, sum_y = x.sum(0, dtype=torch.float64), y.sum(0, dtype=torch.float64)
+        cross = (y.T @ x).T.double()  # skinny products run faster this way round
+        if grids is not None:
+            on_grid_(sum_x, grids.x)
+            on_grid_(sum_y, grids.y)
+            on_outer_grid_(cross, *grids.cross)
+        total.sum_x += sum_x
+        total.sum_y += sum_y
+        total.cross += cross
+        total.gram.add_gram(x, None if grids is None else grids.gram)
         if on_block is not None:
             on_block(len(x))
     return total
 
 
 def _partial_of_part(
-    X: StoredRows, Y: FloatArray, *, shift: FloatArray, size: int, units: _Units
+    X: StoredRows, Y: FloatArray, *, shift: FloatArray, size: int, grids: _Grids | None
 ) -> Moments:
     """Sum a part, in double precision over blocks of rows."""
-    return _partial(X, Y, shift, None, size, torch.device("cpu"), units, torch.float64)
+    return _partial(X, Y, shift, None, size, torch.device("cpu"), grids, torch.float64)
 
 
 def _merge_parts(a: Moments, b: Moments) -> Moments:

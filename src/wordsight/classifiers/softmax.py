@@ -21,12 +21,13 @@ from wordsight.compute import (
     SPARE,
     RidgeFactor,
     blocks,
+    column_bounds,
     in_order,
     one_thread,
     partial,
     resolve_device,
 )
-from wordsight.exact_sums import on_grid_, unit_of
+from wordsight.exact_sums import grid_of, on_grid_
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.parameters import checked_random_state, is_between, is_count
@@ -85,12 +86,12 @@ def loss_and_gradient(
     coef_gradient : Tensor of float64, shape (C, F)
     intercept_gradient : Tensor of float64, shape (C,)
     """
-    units = _Units.of(X, len(coef))
+    grids = _Grids.of(X, len(coef))
     if isinstance(X, SpreadRows):
-        work = partial_function(_loss_of_part, coef.cpu().numpy(), intercept.cpu().numpy(), units)
+        work = partial_function(_loss_of_part, coef.cpu().numpy(), intercept.cpu().numpy(), grids)
         found = X.fold(work, _added, codes.cpu().numpy(), small=True)
     else:
-        found = _loss_sums(coef, intercept, X, codes, units)
+        found = _loss_sums(coef, intercept, X, codes, grids)
     loss, coef_slope, intercept_slope = found[0], *(part.to(coef) for part in found[1:])
     loss = float(loss) / len(X) + 0.5 * alpha * float(coef.square().sum())
     return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
@@ -100,28 +101,34 @@ _Sums = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class _Units:
-    """Units of the sums of losses and of their gradients, by what the first rows are like."""
+class _Grids:
+    """Grids of the sums of losses and of their gradients, by what the first rows are like."""
 
-    loss: float
-    across: float
-    along: float
+    loss: torch.Tensor
+    across: torch.Tensor
+    along: torch.Tensor
 
     @classmethod
-    def of(cls, X: NDArray[Any] | StoredRows, n_classes: int) -> Self:
-        n, x = len(X), SPARE * float(np.abs(X[:READ]).max(initial=0.0))
-        return cls(unit_of(SPARE * n * (1.0 + math.log(n_classes))), unit_of(n * x), unit_of(n))
+    def of(cls, X: NDArray[Any] | StoredRows, n_classes: int) -> "Self | None":
+        if X.dtype == np.float64:  # a block is as good as the sum: nothing is rounded away
+            return None
+        n = float(len(X))
+        return cls(
+            grid_of(SPARE * n * (1.0 + math.log(n_classes))),
+            grid_of(n * column_bounds(X[:READ])),
+            grid_of(n),
+        )
 
 
 def _loss_of_part(
     coef: NDArray[np.float64],
     intercept: NDArray[np.float64],
-    units: _Units,
+    grids: _Grids | None,
     X: StoredRows,
     codes: NDArray[np.int64],
 ) -> _Sums:
     # new memory: what comes from another process is read-only, and torch has no such tensors
-    return _loss_sums(torch.tensor(coef), torch.tensor(intercept), X, torch.tensor(codes), units)
+    return _loss_sums(torch.tensor(coef), torch.tensor(intercept), X, torch.tensor(codes), grids)
 
 
 def _added(a: _Sums, b: _Sums) -> _Sums:
@@ -133,7 +140,7 @@ def _loss_sums(
     intercept: torch.Tensor,
     X: NDArray[Any] | StoredRows,
     codes: torch.Tensor,
-    units: _Units,
+    grids: _Grids | None,
 ) -> _Sums:
     """Return the log losses of the rows and their gradients, each summed."""
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
@@ -153,11 +160,12 @@ def _loss_sums(
             residual = log_proba[rows].exp().sub_(hit[rows])
             across.addmm_(residual.T.to(dtype), x)
             along += residual.sum(0)
-        return (
-            on_grid_(-log_proba.gather(1, target).sum(), units.loss),
-            on_grid_(across.double(), units.across),
-            on_grid_(along, units.along),
-        )
+        lost, across = -log_proba.gather(1, target).sum(), across.double()
+        if grids is not None:
+            on_grid_(lost, grids.loss)
+            on_grid_(across, grids.across)
+            on_grid_(along, grids.along)
+        return lost, across, along
 
     loss = torch.zeros((), dtype=torch.float64, device=coef.device)
     coef_slope, intercept_slope = torch.zeros_like(coef), torch.zeros_like(intercept)
@@ -489,12 +497,13 @@ class _WhitenedProblem:
         n = len(one_hot)
         share = torch.from_numpy(one_hot.mean(0, dtype=np.float64)).to(self._mean)
 
-        unit = _Units.of(self._X, self._n_classes).across
+        grids = _Grids.of(self._X, self._n_classes)
+        grid = None if grids is None else grids.across
         if isinstance(self._X, SpreadRows):
-            work = partial_function(_cross_of, unit)
+            work = partial_function(_cross_of, grid)
             cross = self._X.fold(work, torch.add, one_hot, small=True).to(self._mean)
         else:
-            cross = _cross_of(unit, self._X, one_hot, self._mean.device)
+            cross = _cross_of(grid, self._X, one_hot, self._mean.device)
         cross = cross.T / n - torch.outer(self._mean, share)
         U = self._factor.whiten(cross).double()
         bias = share.log()
@@ -504,7 +513,7 @@ class _WhitenedProblem:
 
 
 def _cross_of(
-    unit: float,
+    grid: torch.Tensor | None,
     X: NDArray[Any] | StoredRows,
     one_hot: NDArray[Any],
     device: torch.device | None = None,
@@ -517,5 +526,5 @@ def _cross_of(
 
     cross = torch.zeros(one_hot.shape[1], X.shape[1], dtype=torch.float64, device=where)
     for product in in_order(part, cuts(X, BLOCK)):
-        cross += on_grid_(product.double(), unit)
+        cross += product.double() if grid is None else on_grid_(product.double(), grid)
     return cross

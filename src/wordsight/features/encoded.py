@@ -178,7 +178,6 @@ class EncodedFeatures(StandardisedFeatures):
         self.image_size_ = (int(first[1].shape[1]), int(first[1].shape[2]))
         self.encoder_name_ = _text(getattr(self.encoder, "name", None))
         self.encoder_recipe_ = _text(getattr(self.encoder, "recipe", None))
-        self.probe_ = self.encode(probe_image(self.image_size_))[0]
         return self
 
     def raw(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -195,6 +194,7 @@ class EncodedFeatures(StandardisedFeatures):
         mean, scale : ndarray of float32, shape (F,)
             Standardised is ``(raw − mean) / scale``.
         """
+        self.probe_ = self.encode(probe_image(self.image_size_))[0]
         self._learn_standardisation(raw, standardise=self.standardise)
         return self.mean_, self.scale_
 
