@@ -232,6 +232,12 @@ def _open_parquet(part: Part) -> Source:
     return ParquetSource.of_part(part)
 
 
+def _open_webdataset(part: Part) -> Source:
+    from wordsight.data.webdataset import WebDatasetSource  # noqa: PLC0415
+
+    return WebDatasetSource.of_part(part)
+
+
 def _open_unreadable(part: Part) -> Source:
     return UnreadableSource(part.names[0], part.details["reason"])
 
@@ -242,6 +248,7 @@ _OPENERS: dict[str, Callable[[Part], Source]] = {
     "files": ListedSource,
     "parquet": _open_parquet,
     "unreadable": _open_unreadable,
+    "webdataset": _open_webdataset,
 }
 
 
