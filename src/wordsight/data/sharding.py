@@ -87,9 +87,8 @@ class Shard(Part):
         source = _OPENERS[self.kind](self)
         if len(source) != self.n_stored:
             raise DataError(
-                f"{shown(self.given_root)}{shown(self.paths[0])} or a file of the same shard holds "
-                f"{len(source)} images where {self.n_stored} were when the data set was cut; "
-                "cut it anew"
+                f"{shown(self.names[0])} or a file of the same shard holds {len(source)} images, "
+                f"expected {self.n_stored} as when the data set was cut; cut it anew"
             )
         return Dataset(_Opened(source, self))
 

@@ -220,7 +220,9 @@ def matching(pattern: str) -> list[Path]:
     for text in islice(_without_braces(pattern), _MOST_ARCHIVES + 1):
         found += sorted(glob.glob(text)) if glob.has_magic(text) else [text]  # noqa: PTH207
     if len(found) > _MOST_ARCHIVES:
-        raise InputError(f"{shown(pattern)} stands for more than {_MOST_ARCHIVES} archives")
+        raise InputError(
+            f"{shown(pattern)} stands for more than {_MOST_ARCHIVES} archives; name fewer"
+        )
     return list(map(Path, found)) if found != [pattern] else []
 
 
