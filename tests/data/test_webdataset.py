@@ -404,6 +404,11 @@ def test_what_is_no_file_keeps_its_place_as_a_broken_image(
         (raw(b"L", b"x" * 5000, kind=b"L") + GOOD + END, "it holds the name xxx"),
         (raw(b"a.jpg") + raw(b"a.jpg") + END, "key of a.jpg in two places"),
         (raw(b"a.jpg") + raw(b"b.jpg") + raw(b"a.jpg") + END, "key of a.jpg in two places"),
+        # what tells of it is elsewhere
+        (
+            raw(b"a.jpg") + raw(b"b.jpg") + raw(b"a.cls", b"1") + raw(b"b.cls", b"1") + END,
+            "key of a.jpg in two places",
+        ),
         (raw(b"a.jpg") + raw(b"a.png") + END, "several images of one key, a.jpg and a.png"),
     ],
 )

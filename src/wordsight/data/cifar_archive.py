@@ -27,10 +27,11 @@ _MOST_BYTES = 1 << 28  # the official archives unpack to 185 MB
 _MOST_MEMBERS = 1000
 
 
-def first_names(path: Path, most: int = 8) -> list[str]:
+def first_names(path: Path, most: int = 2) -> list[str]:
     """Name the first files of a ``.tar`` or ``.tar.gz`` archive, without their folders.
 
-    What is damaged, or no archive, has no more names: this is for telling archives apart.
+    What is damaged, or no archive, has no more names. This is for telling archives apart: few names
+    do, and what stands before the next has to be unpacked.
     """
     names: list[str] = []
     try:

@@ -148,10 +148,12 @@ def _recognise_path(path: Path) -> _Kind:
     _refuse_compressed(path)
     if cifar.is_cifar(path):
         return _split(name, cifar.splits(path), lambda s: cifar.CifarSource(path, s))
-    if path.is_dir() and has_class_folders(path):
-        return _split(name, folder_splits(path), lambda s: FolderSource(path, s))
+    if path.is_dir() and find_images(path, first_only=True)[0]:
+        return _recognise_images(path)
     if webdataset.is_webdataset(path):
         return _split(name, webdataset.splits(path), lambda s: webdataset.WebDatasetSource(path, s))
+    for file in sorted(path.iterdir()) if path.is_dir() else []:
+        _refuse_compressed(file)
     return _recognise_images(path)
 
 
@@ -167,6 +169,8 @@ def _recognise_pattern(path: Path) -> _Kind:
 def _recognise_images(path: Path) -> _Kind:
     name = shown(path)
     if path.is_dir():
+        if has_class_folders(path):
+            return _split(name, folder_splits(path), lambda s: FolderSource(path, s))
         return _unsplit(name, lambda: _FlatFolder(path))
     if is_image_name(path.name):
         return _unsplit(name, lambda: FilesSource([path]))
@@ -184,20 +188,14 @@ def _archives(name: str, paths: Sequence[str | os.PathLike[str]]) -> _Kind:
     return _unsplit(name, lambda: WebDatasetSource(paths))
 
 
-def _refuse_compressed(path: Path) -> None:
-    """Refuse compressed archives of images, which cannot be read from the middle."""
-    if not path.is_dir():
-        files = [path] if path.name.lower().endswith(_COMPRESSED) else []
-    elif any(path.glob("*.tar")) or find_images(path, first_only=True)[0]:
-        return  # whatever else lies in it
-    else:
-        files = sorted(file for file in path.iterdir() if file.name.lower().endswith(_COMPRESSED))
-    for file in files[:1]:
-        if any(is_image_name(name) for name in first_names(file)):
-            raise InputError(
-                f"{shown(file)} is a compressed archive of images, which cannot be read from the "
-                "middle; unpack it to a plain .tar (gunzip)"
-            )
+def _refuse_compressed(file: Path) -> None:
+    """Refuse a compressed archive of images, which cannot be read from the middle."""
+    compressed = file.name.lower().endswith(_COMPRESSED) and file.is_file()
+    if compressed and any(map(is_image_name, first_names(file))):
+        raise InputError(
+            f"{shown(file)} is a compressed archive of images, which cannot be read from the "
+            "middle; unpack it to a plain .tar (gunzip)"
+        )
 
 
 class _FlatFolder(FilesSource):

@@ -27,7 +27,25 @@ _MOST_OPEN = 8
 
 @dataclass
 class TarImages:
-    """Where the images of an archive are: 24 bytes and a name for each."""
+    """Where the images of an archive are: 32 bytes and a name for each.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The archive.
+    size, modified : int
+        Its bytes, and its time in nanoseconds, when it was indexed.
+    begins : array of int, length n
+        Where the first header of each image's key begins.
+    offsets, sizes : array of int, length n
+        Where each image begins, and how many bytes it has.
+    names, ends : bytearray, array of int of length n
+        All names after one another, and where each ends.
+    reasons : dict of int to str
+        Why an image cannot be read.
+    n_ignored : int
+        How many members are neither images nor labels.
+    """
 
     path: Path
     size: int
@@ -48,14 +66,13 @@ class TarImages:
         with _opened(path) as file:
             status = os.fstat(file)
             made = cls(path, status.st_size, status.st_mtime_ns)
-            hashes = array("q")
-            if n_images is None or n_images > 0:
-                for key, found in made._samples(file, start):
-                    if made._add(file, key, found, labels):
-                        hashes.append(hash(key))
-                    if len(made) == n_images:
-                        break
-        made._refuse_twice(hashes)
+            with_image, without = array("q"), array("q")
+            for key, found in made._samples(file, start):
+                added = made._add(file, key, found, labels)
+                (with_image if added else without).append(hash(key))
+                if len(made) == n_images:
+                    break
+        made._refuse_twice(with_image, without)
         return made
 
     def __len__(self) -> int:
@@ -134,14 +151,14 @@ class TarImages:
         self.ends.append(len(self.names))
         return True
 
-    def _refuse_twice(self, hashes: "array[int]") -> None:
-        """Raise where a key stands in two places; hashes of keys take eight bytes each."""
-        values, counts = np.unique(np.array(hashes, dtype=np.int64), return_counts=True)
-        for value in values[counts > 1].tolist():
-            rows = [row for row, other in enumerate(hashes) if other == value]
-            keys = {_key_and_ending(self.name(row))[0] for row in rows}
-            if len(keys) < len(rows):
-                raise self._twice(self.name(rows[1]))
+    def _refuse_twice(self, with_image: "array[int]", without: "array[int]") -> None:
+        """Raise where a key stands in two places, by the hashes of keys: eight bytes for each."""
+        keys = np.array(with_image, dtype=np.int64)
+        values, counts = np.unique(keys, return_counts=True)
+        # an image, and all that tells of it elsewhere
+        apart = np.intersect1d(values, np.array(without, dtype=np.int64))
+        for value in [*values[counts > 1].tolist(), *apart.tolist()]:
+            raise self._twice(self.name(int(np.flatnonzero(keys == value)[-1])))
 
     def _twice(self, name: str) -> DataError:
         return DataError(

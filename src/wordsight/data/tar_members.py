@@ -124,7 +124,7 @@ def walk(file: int, path: Path, start: int = 0) -> Iterator[Member]:
     if told:
         raise broken_archive(path, "it ends after a header that belongs to a member")
     # padding is of zeros; another archive behind this one would be lost without a word
-    if any(os.pread(file, _TAIL, position)):
+    if any(_read(file, path, position, _TAIL)):
         raise broken_archive(
             path, "something stands behind its end marker", "pack it again as one archive"
         )
@@ -142,7 +142,6 @@ def header_number(field: bytes) -> int:
         return int.from_bytes(field[1:])
     digits = field.strip(b" \0")
     try:
-        # one byte string of eight digits is as fast to convert as to check
         return int(digits, 8) if digits.isdigit() else -1
     except ValueError:
         return -1
@@ -157,14 +156,37 @@ def broken_archive(path: Path, reason: str, advice: str = "get it again") -> Dat
 
 
 def read_exactly(file: int, path: Path, position: int, size: int) -> bytes:
-    """Read exactly so many bytes."""
-    try:
-        content = os.pread(file, size, position)
-    except OSError as error:
-        raise broken_archive(path, error.strerror or "it cannot be read") from error
+    """Read bytes of an open archive.
+
+    Parameters
+    ----------
+    file : int
+        Its descriptor.
+    path : pathlib.Path
+        Its path, named in errors.
+    position, size : int
+        Where they begin, and how many there must be.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    DataError
+        There are fewer, or they cannot be read.
+    """
+    content = _read(file, path, position, size)
     if len(content) < size:
         raise broken_archive(path, "it ends too early")
     return content
+
+
+def _read(file: int, path: Path, position: int, size: int) -> bytes:
+    try:
+        return os.pread(file, size, position)
+    except OSError as error:
+        raise broken_archive(path, error.strerror or type(error).__name__) from error
 
 
 def _extension(file: int, path: Path, kind: bytes, position: int, size: int) -> dict[str, str]:

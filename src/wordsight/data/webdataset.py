@@ -40,8 +40,9 @@ def is_webdataset(path: str | os.PathLike[str]) -> bool:
     """
     path = Path(path)
     if path.is_dir():
-        some = any(True for _ in split_files.find_files(path, _ENDING))
-        return some and not find_images(path, first_only=True)[0]
+        if find_images(path, first_only=True)[0]:
+            return False
+        return any(True for _ in split_files.find_files(path, _ENDING))
     return path.is_file() and path.suffix.lower() == _ENDING
 
 
