@@ -157,8 +157,9 @@ class TarImages:
         values, counts = np.unique(keys, return_counts=True)
         # an image, and all that tells of it elsewhere
         apart = np.intersect1d(values, np.array(without, dtype=np.int64))
-        for value in [*values[counts > 1].tolist(), *apart.tolist()]:
-            raise self._twice(self.name(int(np.flatnonzero(keys == value)[-1])))
+        wrong = np.flatnonzero(np.isin(keys, np.concatenate([values[counts > 1], apart])))
+        if len(wrong):
+            raise self._twice(self.name(int(wrong[0])))
 
     def _twice(self, name: str) -> DataError:
         return DataError(
