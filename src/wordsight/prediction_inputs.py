@@ -235,10 +235,13 @@ def _is_data(given: PathLike) -> bool:
     if not path.exists() or (is_image_name(path.name) and path.is_file()):
         return False
     # imported here because pyarrow takes long to start
-    from wordsight.data import cifar, parquet  # noqa: PLC0415
+    from wordsight.data import cifar, parquet, webdataset  # noqa: PLC0415
 
     return (
-        (path.is_file() and is_array_file(path)) or parquet.is_parquet(path) or cifar.is_cifar(path)
+        (path.is_file() and is_array_file(path))
+        or parquet.is_parquet(path)
+        or cifar.is_cifar(path)
+        or webdataset.is_webdataset(path)
     )
 
 

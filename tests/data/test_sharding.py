@@ -130,12 +130,59 @@ def cifar_folder(root: Path) -> Dataset:
 
 def cifar_archive(root: Path) -> Dataset:
     path = root.with_suffix(".tar.gz")
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in cifar_files(root).items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    pack(path, list(cifar_files(root).items()))
     return open_dataset(path)
+
+
+def pack(path: Path, members: list[tuple[str, bytes]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            if not data:
+                member.type, member.linkname = tarfile.SYMTYPE, "elsewhere"
+            tar.addfile(member, io.BytesIO(data))
+
+
+def archives(root: Path) -> Dataset:
+    """Numbers, which a file beside names; one image is a link."""
+    for number, rows in enumerate(np.split(np.arange(N), [16, 30])):
+        members = [("README.md", b"hello")]
+        for i in rows:
+            label = b"%d" % CLASSES.index(LABELS[i])
+            members += [(f"{i}.jpg", b"" if i == 20 else BYTES[i]), (f"{i}.cls", label)]
+        pack(root / "train" / f"{number}.tar", members)
+    (root / "classes.txt").write_text("\n".join(CLASSES))
+    return open_dataset(root, split="train")
+
+
+def archive_of_folders(root: Path) -> Dataset:
+    """Classes told by folders, of which a shard need not hold two."""
+    members = [(f"all/{CLASSES[i // 20]}/{'x' * 90}{i}.jpg", BYTES[i]) for i in range(N)]
+    pack(root.with_suffix(".tar"), members)
+    return open_dataset(root.with_suffix(".tar"))
+
+
+def captioned_archives(root: Path) -> Dataset:
+    """Texts that are captions because of a single one, in the other archive."""
+    for number, caption in enumerate((b"a cat", b"a dog\nand more")):
+        members = []
+        for i in range(9):
+            members += [(f"{i}.jpg", BYTES[i]), (f"{i}.txt", caption if i == 5 else b"eel")]
+        pack(root / f"{number}.tar", members)
+    return open_dataset([root / "1.tar", root / "0.tar"])
+
+
+def texts_and_numbers(root: Path) -> Dataset:
+    """Labels of which only some are numbers, beside a file that would name numbers."""
+    members = []
+    for i in range(N):
+        label = b'{"label": "%s"}' % (b"cat" if i < 9 else b"1")
+        members += [(f"{i}.jpg", BYTES[i]), (f"{i}.json", label)]
+    pack(root / "x.tar", members)
+    (root / "classes.txt").write_text("cat\ndog\n")
+    return open_dataset(f"{root}/*.tar")
 
 
 KINDS: dict[str, Callable[[Path], Dataset]] = {
@@ -143,6 +190,7 @@ KINDS: dict[str, Callable[[Path], Dataset]] = {
     for made in (
         class_folders, files, mixed_files, unreadable, parquet, parquet_file, numbered_parquet,
         npy, relabelled, unlabelled_npz, cifar_folder, cifar_archive,
+        archives, archive_of_folders, captioned_archives, texts_and_numbers,
     )
 }  # fmt: skip
 
@@ -323,6 +371,25 @@ def test_a_shard_opens_only_its_own_row_groups(tmp_path: Path) -> None:
         last.open()
 
 
+def test_a_shard_walks_over_its_own_images_alone(tmp_path: Path) -> None:
+    whole = archives(tmp_path / "a")
+    first, *_, last = cut(whole, 8, multiple_of=8)
+    path = tmp_path / "a" / "train" / "0.tar"
+    expected = content(first.open())
+    # damage behind the images of the shard, and before those of the next
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size - 10240)
+        file.write(b"x" * 10240)
+        file.truncate()
+    assert len(expected) == 8
+    assert content(first.open()) == expected
+    (tmp_path / "a" / "classes.txt").unlink()
+    assert last.open().class_names == CLASSES
+    path.unlink()
+    assert last.paths == ("train/2.tar",)
+    assert len(last.open()) == last.n_images
+
+
 def test_a_shard_lists_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shards = cut(class_folders(tmp_path / "c"), 10, multiple_of=1)
 
@@ -352,12 +419,12 @@ def test_numbers_out_of_range(n_images: int, multiple_of: int, tmp_path: Path) -
 def test_a_file_with_other_rows_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
     (shard,) = cut(npy(tmp_path / "x"))
     np.save(tmp_path / "x.npy", PICTURES[1:], allow_pickle=False)
-    with pytest.raises(DataError, match=r"x\.npy .* 39 images where 40 were"):
+    with pytest.raises(DataError, match=r"x\.npy .* 39 images, expected 40"):
         shard.open()
     (shard,) = cut(numbered_parquet(tmp_path / "y"))
     table = pq.read_table(tmp_path / "y" / "x.parquet").slice(20)
     pq.write_table(table, tmp_path / "y" / "x.parquet", row_group_size=7)
-    with pytest.raises(DataError, match=r"x\.parquet .* 20 images where 40 were"):
+    with pytest.raises(DataError, match=r"x\.parquet .* 20 images, expected 40"):
         shard.open()
 
 

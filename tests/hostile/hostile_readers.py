@@ -19,7 +19,10 @@ from safetensors.numpy import save as save_tensors
 
 from wordsight.data.arrays import open_array_file
 from wordsight.data.cifar import CifarSource
+from wordsight.data.dataset import Dataset
 from wordsight.data.parquet import ParquetSource
+from wordsight.data.sharding import cut
+from wordsight.data.webdataset import WebDatasetSource
 from wordsight.exceptions import BrokenImageError, DataError, WordsightError
 from wordsight.features.cache import FeatureCache
 from wordsight.prediction import Prediction
@@ -167,6 +170,38 @@ def _cifar(ending: str, folder: Path) -> Target:
     return Target([packed(tar)], reads, mend=None, unpack=gzip.decompress, pack=packed)
 
 
+def _archive_of_images(kind: int, labelled: bool) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=kind) as tar:
+        for key in ("cat/1", "dog/2", f"{'long' * 24}/dog/3"):
+            for ending, content in (("jpg", bytes(700)), ("cls", b"1"), ("json", b'{"label": 2}')):
+                if ending == "jpg" or labelled:
+                    member = tarfile.TarInfo(f"{key}.{ending}")
+                    member.size = len(content)
+                    member.mtime = 1.5 if kind == tarfile.PAX_FORMAT else 1
+                    tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _webdataset(folder: Path) -> Target:
+    def read(path: Path) -> None:
+        source = WebDatasetSource(path)
+        check(source.labels is None or len(source.labels) == len(source), "rows without a label")
+        check(len(source) <= len(path.read_bytes()) // 512, "more images than headers")
+        rows = np.arange(len(source))
+        for row, item in enumerate(source.read(rows)):
+            check(isinstance(item, bytes | BrokenImageError), f"an item of {type(item)}")
+            check(source.name(row).startswith("x.tar/"), "a name from elsewhere")
+        for shard in cut(Dataset(source), 1, multiple_of=1):
+            part = shard.open()
+            check(part.names == [source.name(shard.first_row)], "another name in a shard")
+
+    kinds = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
+    seeds = [_archive_of_images(kind, labelled) for kind in kinds for labelled in (True, False)]
+    reads = partial(attempt, path=folder / "x.tar", read=read)
+    return Target(seeds, reads, mend=mend_tar)
+
+
 def _arrays(ending: str, folder: Path) -> Target:
     images = np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3)
     stream = io.BytesIO()
@@ -301,6 +336,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "parquet": _parquet,
     "tar": partial(_cifar, ".tar"),
     "tar.gz": partial(_cifar, ".tar.gz"),
+    "webdataset": _webdataset,
     "npy": partial(_arrays, "npy"),
     "npz": partial(_arrays, "npz"),
     "shard": partial(_cache, "shard"),

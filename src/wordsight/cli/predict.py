@@ -27,7 +27,7 @@ def predict(
             metavar="INPUTS",
             help="A model directory, unless the model in the box is to be used; then images, "
             "folders of images (all in and below them), quoted patterns ('photos/**/*.jpg'), "
-            "parquet files, CIFAR archives, .npy and .npz files; - reads a list of files.",
+            "parquet files, .tar and CIFAR archives, .npy and .npz files; - reads a list of files.",
         ),
     ],
     model: Annotated[

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.data.cifar_archive import read_members
+from wordsight.data.cifar_archive import first_names, read_members
 from wordsight.data.part import Part, part_of_file
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import DataError, InputError
@@ -23,7 +23,7 @@ __all__ = ["CifarSource", "is_cifar", "splits"]
 _PIXELS = 3 * 32 * 32
 _MOST_RECORDS = 50_000
 _MOST_NAME_BYTES = 1 << 16
-_ENDINGS = (".tar", ".tar.gz", ".tgz")
+_COMPRESSED = (".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,28 @@ _CIFAR100 = _Layout(
     names="fine_label_names.txt",
     n_classes=(20, 100),
 )
+_OWN_NAMES = frozenset(
+    {*_CIFAR10.files["train"], *_CIFAR10.files["test"], _CIFAR10.names}
+    | {"train.bin", "test.bin", _CIFAR100.names}
+    | {"data_batch_1", "batches.meta", "train", "test", "meta"}
+)
 _FOLDERS = ("cifar-10-batches-bin", "cifar-100-binary", "cifar-10-batches-py", "cifar-100-python")
 
 
 def is_cifar(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is an archive or a folder of CIFAR-10 or CIFAR-100.
 
-    Any ``.tar``, ``.tar.gz`` or ``.tgz`` counts, since no other archives are read: what is wrong
-    with one is told on opening. So does the Python version, which is refused there.
+    Any ``.tar.gz`` or ``.tgz`` counts, since no other compressed archives are read: what is wrong
+    with one is told on opening. A ``.tar`` counts where its first files are those of CIFAR. So does
+    the Python version, which is refused on opening.
     """
     path = Path(path)
     if path.is_file():
-        return path.name.lower().endswith(_ENDINGS)
+        name = path.name.lower()
+        if not name.endswith(".tar"):
+            return name.endswith(_COMPRESSED)
+        found = frozenset(first_names(path))
+        return bool(found & _OWN_NAMES) or (not found and "cifar" in name)
     names = _names_in(_inner_folder(path)) if path.is_dir() else frozenset()
     return _layout_of(names) is not None or _is_python_version(names)
 
@@ -278,10 +288,7 @@ def _inner_folder(path: Path) -> Path:
 
 
 def _names_in(folder: Path) -> frozenset[str]:
-    own = {*_CIFAR10.files["train"], *_CIFAR10.files["test"], _CIFAR10.names}
-    own |= {"train.bin", "test.bin", _CIFAR100.names}
-    own |= {"data_batch_1", "batches.meta", "train", "test", "meta"}
-    return frozenset(name for name in own if (folder / name).is_file())
+    return frozenset(name for name in _OWN_NAMES if (folder / name).is_file())
 
 
 def _layout_of(names: frozenset[str]) -> _Layout | None:

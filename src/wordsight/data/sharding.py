@@ -87,9 +87,8 @@ class Shard(Part):
         source = _OPENERS[self.kind](self)
         if len(source) != self.n_stored:
             raise DataError(
-                f"{shown(self.given_root)}{shown(self.paths[0])} or a file of the same shard holds "
-                f"{len(source)} images where {self.n_stored} were when the data set was cut; "
-                "cut it anew"
+                f"{shown(self.names[0])} or a file of the same shard holds {len(source)} images, "
+                f"expected {self.n_stored} as when the data set was cut; cut it anew"
             )
         return Dataset(_Opened(source, self))
 
@@ -232,6 +231,12 @@ def _open_parquet(part: Part) -> Source:
     return ParquetSource.of_part(part)
 
 
+def _open_webdataset(part: Part) -> Source:
+    from wordsight.data.webdataset import WebDatasetSource  # noqa: PLC0415
+
+    return WebDatasetSource.of_part(part)
+
+
 def _open_unreadable(part: Part) -> Source:
     return UnreadableSource(part.names[0], part.details["reason"])
 
@@ -242,6 +247,7 @@ _OPENERS: dict[str, Callable[[Part], Source]] = {
     "files": ListedSource,
     "parquet": _open_parquet,
     "unreadable": _open_unreadable,
+    "webdataset": _open_webdataset,
 }
 
 
