@@ -13,6 +13,7 @@ from wordsight.cli.options import names as listed
 from wordsight.cli.predict_inputs import model_and_inputs, with_list
 from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
+from wordsight.unfinished import state_path
 
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
@@ -146,7 +147,6 @@ def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
     check_writable(out)
 
     from wordsight.prediction_files import check_ending  # noqa: PLC0415 - torch
-    from wordsight.prediction_state import state_path  # noqa: PLC0415
 
     check_ending(out)
     if resume:  # one that the rows beside it are of may stand: that is looked at later
