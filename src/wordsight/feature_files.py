@@ -32,7 +32,14 @@ from wordsight.features.cache import FeatureCache
 from wordsight.prediction_inputs import Inputs
 from wordsight.progress import report
 from wordsight.storage import atomic_path, refuse_existing
-from wordsight.unfinished import RowKind, digest_of_bytes, digest_of_model, open_rows, versions
+from wordsight.unfinished import (
+    RowKind,
+    digest_of_bytes,
+    digest_of_model,
+    discard_rows,
+    open_rows,
+    versions,
+)
 
 __all__ = [
     "FeatureRow",
@@ -291,6 +298,7 @@ def write_features(
         refuse_existing(place, overwrite=overwrite)
         rows = chain.from_iterable(feature_rows(model, dataset, cache=cache))
         _write(written.count(_checked(rows, on_broken)), place, schema)
+        discard_rows(place)
         return written
     with open_rows(place, resume, _KEPT, restart=overwrite) as kept:
         if not kept.stands(place):

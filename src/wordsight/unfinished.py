@@ -21,6 +21,7 @@ from typing import IO, Any, Generic, TypeVar
 
 from wordsight.box import model_directory
 from wordsight.exceptions import InputError, WordsightError
+from wordsight.leftovers import hidden_name, hold, is_at
 
 __all__ = [
     "RowKind",
@@ -61,8 +62,7 @@ class RowKind(Generic[_Row]):
 
 def state_path(out: Path) -> Path:
     """Return where the rows of an unfinished run are kept: beside its output, hidden."""
-    name = hashlib.blake2b(os.fsencode(out.name), digest_size=8).hexdigest()
-    return out.parent / f".unfinished-{name}.rows"
+    return hidden_name(out, ".rows")
 
 
 def digest_of_bytes(*parts: Any) -> str:
@@ -120,13 +120,13 @@ class UnfinishedRows(Generic[_Row]):
     ----------
     n_rows : int
         Rows that are safe.
-    finished : str or None
-        The digest of the output, once that has been written.
+    finished : set of str
+        The digests of outputs that have been written.
     """
 
     def __init__(self, file: FileIO, out: Path, kind: RowKind[_Row]) -> None:
         self.n_rows = 0
-        self.finished: str | None = None
+        self.finished: set[str] = set()
         self._file = file
         self._out = out
         self._kind = kind
@@ -158,12 +158,13 @@ class UnfinishedRows(Generic[_Row]):
 
     def finish(self, output: Path) -> None:
         """Note that the output is written, if not yet under its name, and what is in it."""
-        self.finished = digest_of_file(output)
-        self._write(_line({"finished": self.finished}))
+        digest = digest_of_file(output)
+        self._write(_line({"finished": digest}))
+        self.finished.add(digest)
 
     def stands(self, output: Path) -> bool:
-        """Tell whether the output was written by the run that these rows are of."""
-        return output.is_file() and self.finished == digest_of_file(output)
+        """Tell whether an output was written by the run that these rows are of."""
+        return output.is_file() and digest_of_file(output) in self.finished
 
     def rows(self) -> Iterator[_Row]:
         """Yield all rows from the disk."""
@@ -229,7 +230,7 @@ class UnfinishedRows(Generic[_Row]):
             if mark == {"rows": n_rows, "digest": digest.hexdigest()}:
                 self.n_rows = n_rows
             elif isinstance(mark, dict) and [*mark] == ["finished"] and n_rows == self.n_rows:
-                self.finished = str(mark["finished"])
+                self.finished.add(str(mark["finished"]))
             else:
                 break
             safe = at
@@ -304,30 +305,31 @@ def _locked(out: Path) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            file = path.open("r+b" if path.exists() else "w+b", buffering=0)
-            _lock(file, out)
-            # a run that ended meanwhile has removed what this one had opened
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                return file
-            file.close()
+            path.touch()
+            with suppress(FileNotFoundError):  # a run that ended meanwhile has removed it
+                held = hold(path)
+                handle = os.open(path, os.O_RDWR) if held is None else held
+                if is_at(handle, path):
+                    return FileIO(handle, "r+")
+                os.close(handle)
+    except BlockingIOError as error:
+        raise WordsightError(
+            f"another run is making {out} at this moment; wait for it, or name another output"
+        ) from error
     except OSError as error:
         raise WordsightError(
             f"cannot write beside {out} ({error.strerror or error}); name an output elsewhere"
         ) from error
 
 
-def _lock(file: FileIO, out: Path) -> None:
-    """Raise `WordsightError` where another process has `file`, which is kept for `out`, at work.
+def discard_rows(out: Path) -> None:
+    """Remove what an unfinished run kept beside an output that another one has made.
 
-    The lock ends with the process, or when the file is closed.
+    What a run at work keeps is left alone.
     """
-    with suppress(ImportError):
-        import fcntl  # noqa: PLC0415 - not on every system
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise WordsightError(
-                f"another run is making {out} at this moment; wait for it, or name another output"
-            ) from error
+    path = state_path(out)
+    with suppress(OSError):
+        handle = hold(path)
+        if handle is not None:
+            path.unlink()
+            os.close(handle)

@@ -124,7 +124,9 @@ def predict(
     taken = prediction_inputs.Inputs(named)
     if sort_into is not None:
         folders = [Path(path) for path in named if Path(path).is_dir()]
-        sorting.check_sortable(sort_into, folders, taken.files(), overwrite=overwrite)
+        # one that the rows beside the output are of may stand: that is looked at later
+        may_stand = resume and out is not None and state_path(out).exists()
+        sorting.check_sortable(sort_into, folders, taken.files(), overwrite=overwrite or may_stand)
         check_writable(sort_into)
     loaded = persistence.load_model(model_path, words=words, device=device)
     if str(model_path).startswith(PREFIX):
