@@ -314,7 +314,7 @@ class TrainingPlan:
             n_atoms, n_features = 0, 8 * features.width
             making = features.estimate_seconds(n_images)
         elif isinstance(features, EncodedFeatures):
-            making, n_features = seconds_to_encode(features, n_images, self.image_size)
+            making, n_features = seconds_to_encode(features.encode, n_images, self.image_size)
             n_atoms = 0
         return making + estimate_seconds(
             n_images=n_images,

@@ -26,7 +26,8 @@ from wordsight.data.webdataset import WebDatasetSource
 from wordsight.exceptions import BrokenImageError, DataError, WordsightError
 from wordsight.features.cache import FeatureCache
 from wordsight.prediction import Prediction
-from wordsight.prediction_state import open_state, state_path
+from wordsight.prediction_state import open_state
+from wordsight.unfinished import state_path
 from wordsight.words.descriptions import read_descriptions
 from wordsight.words.formats import read_table, write_table
 

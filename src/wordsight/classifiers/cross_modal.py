@@ -291,13 +291,9 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
                 # threshold may be set on these
                 extra = {"y": labels, "held_out": held_out}
             found = np.asarray(self.features_.fit_transform(X, **extra))
-        elif isinstance(self.features_, PatchFeatures):
-            found = self.features_.fit_stored(X, cache)
         else:
-            raise InputError(
-                f"a cache was given for features of {type(self.features_).__name__}; expected "
-                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
-            )
+            self._check_cacheable()
+            found = self.features_.fit_stored(X, cache)
         if len(found) != len(labels):
             raise InputError(
                 f"{len(found)} images could be read of the {len(labels)} that are labelled; "
@@ -700,16 +696,23 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         Memory does not grow with the number of images. A data set that skips broken images skips
         their rows. With a cache, features of images are kept there and found again.
         """
-        for rows, features in self._feature_blocks(X, cache):
+        for rows, features in self.feature_blocks(X, cache=cache):
             yield rows, self._recognise_features(features)
 
-    def _feature_blocks(
-        self, X: Any, cache: FeatureCache | None = None
+    def feature_blocks(
+        self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Yield rows and features, a few at a time."""
+        """Yield rows and the features that the map sees of these images, a few at a time.
+
+        Memory does not grow with the number of images. A data set that skips broken images skips
+        their rows. With a cache, features of images are kept there and found again.
+        """
         check_is_fitted(self, "seen_classifier_")
         if is_images(X) and self.features_ is not None:
-            extra = {"cache": cache} if cache is not None else {}
+            extra = {}
+            if cache is not None:
+                self._check_cacheable()
+                extra = {"cache": cache}
             yield from self.features_.stream(X, **extra)
             return
         features = self._features_of(X)
@@ -793,6 +796,13 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         return self.recognise(X).among(classes)
 
     # Checks
+
+    def _check_cacheable(self) -> None:
+        if not isinstance(self.features_, PatchFeatures):
+            raise InputError(
+                f"a cache was given for features of {type(self.features_).__name__}; expected "
+                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
+            )
 
     def _check_tunable(self, n_seen: int) -> None:
         """Refuse what cannot be tuned before the long work."""
