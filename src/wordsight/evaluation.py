@@ -122,7 +122,7 @@ class _Columns:
         self.as_seen.append(found.seen_label)
         self.as_unseen.append(np.full(len(rows), "") if unseen is None else unseen)
         self.novelty.append(found.novelty_score)
-        self.sure.append(found.proba.max(axis=1))
+        self.sure.append(found.probability)
         self.mapped.append(found.mapped[self.wanted[rows]])
 
 
@@ -283,7 +283,8 @@ def _known_only(model: CrossModalClassifier, dataset: Dataset) -> tuple[Dataset,
         )
     classes = [str(name) for name in model.classes_]
     counts = {name: count for name, count in dataset.class_counts().items() if count}
-    strange = {name: count for name, count in counts.items() if name not in classes}
+    known = set(classes)
+    strange = {name: count for name, count in counts.items() if name not in known}
     if len(strange) == len(counts):
         raise InputError(
             f"no image is of a class that the model knows: the data have {_listed(counts)}, "

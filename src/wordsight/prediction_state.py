@@ -49,6 +49,8 @@ def depends_on(
     among: Sequence[str] | None,
     n_nearest: int,
     device: str | None,
+    n_top: int = 0,
+    index: bool = False,
 ) -> dict[str, str]:
     """Return all that the rows of a run depend on, by what it is called to a person.
 
@@ -60,8 +62,10 @@ def depends_on(
         As it predicts: with the classes added to it.
     inputs : str
         The digest of the images.
-    among, n_nearest
+    among, n_nearest, n_top
         As for `predict_all`.
+    index : bool
+        Whether unseen classes are found by an index.
     device : str or None
         Where it computes.
 
@@ -85,6 +89,8 @@ def depends_on(
         "gate (--gate)": str(model.gate),
         "choice of classes (--among)": repr(None if among is None else list(among)),
         "number of nearest words (--nearest)": str(n_nearest),
+        "number of top classes (--top)": str(n_top),
+        "index of classes (--index)": str(index),
         "device (--device)": str(device),
         "version of Wordsight or its libraries": _versions(),
         "list of images, or images changed since": inputs,
@@ -171,7 +177,9 @@ class PredictionState:
             for line in file:
                 if line.startswith(b"["):
                     row = dict(zip(_FIELDS, json.loads(line), strict=True))
-                    yield Prediction(**{**row, "nearest_words": tuple(row["nearest_words"])})
+                    row["nearest_words"] = tuple(row["nearest_words"])
+                    row["top_classes"] = tuple(map(tuple, row["top_classes"]))
+                    yield Prediction(**row)
 
     def remove(self) -> None:
         """Remove all of it, when the output stands."""
