@@ -79,9 +79,7 @@ def check_k(k: int) -> None:
         raise InputError(f"k={k} classes were asked for; ask for 1 or more")
 
 
-def leading(
-    scores: ClassScores, points: _Floats, k: int, among: _Columns | None = None
-) -> Leading:
+def leading(scores: ClassScores, points: _Floats, k: int, among: _Columns | None = None) -> Leading:
     """Find the k most probable classes of each point.
 
     Parameters

@@ -442,9 +442,7 @@ def scores(
         novelty_auroc=novelty_auroc(is_unseen, novelty_score),
         seen_called_novel=float(called_novel.mean()) if called_novel.size else None,
         per_class=per_class,
-        confusion=Confusion(
-            classes=shown, matrix=matrix.tolist()
-        ),
+        confusion=Confusion(classes=shown, matrix=matrix.tolist()),
     )
 
 

@@ -128,9 +128,7 @@ def predict_all(
     InputError
         A class of `among` is not one of the model's.
     """
-    for batch in predict_batches(
-        model, datasets, among=among, n_nearest=n_nearest, n_top=n_top
-    ):
+    for batch in predict_batches(model, datasets, among=among, n_nearest=n_nearest, n_top=n_top):
         yield from batch
 
 

@@ -30,9 +30,7 @@ def check_index(n_candidates: int) -> None:
     """Raise what tells that there can be no index: no faiss, or a number that makes no sense."""
     whole = isinstance(n_candidates, int | np.integer) and not isinstance(n_candidates, bool)
     if not whole or n_candidates < 1:
-        raise InputError(
-            f"n_candidates={n_candidates!r} was given; expected a whole number from 1"
-        )
+        raise InputError(f"n_candidates={n_candidates!r} was given; expected a whole number from 1")
     _faiss()
 
 

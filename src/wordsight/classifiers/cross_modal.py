@@ -747,6 +747,17 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             judged = self.novelty_.judge(found.threshold - found.novelty_score)
         return self._joined(found.mapped, found.seen_proba, judged)
 
+    def recalled(
+        self,
+        *,
+        mapped: NDArray[Any],
+        seen_proba: NDArray[np.float64],
+        novelty_score: NDArray[np.float64],
+        novelty_proba: NDArray[np.float64],
+    ) -> Recognition:
+        """Return a recognition by this very model, of which these parts were kept."""
+        return self._joined(mapped, seen_proba, (-novelty_score, novelty_proba))
+
     def stream(
         self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], Recognition]]:

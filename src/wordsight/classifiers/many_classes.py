@@ -1,9 +1,9 @@
 """What a model has to say of images where unseen classes are very many: no table of them all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,10 @@ class ManyClasses(Recognition):
     unseen: TellsUnseen
     join: Callable[[_Floats, _Floats, _Floats], _Floats]
 
+    _per_image: ClassVar[tuple[str, ...]] = (
+        "mapped", "seen_proba", "novelty_score", "novelty_proba", "novel",
+    )  # fmt: skip
+
     def __getattr__(self, name: str) -> Any:
         # asked for what is not there yet
         if name == "unseen_proba":
@@ -89,12 +93,6 @@ class ManyClasses(Recognition):
         """Where the most probable unseen class stands in `classes`, whatever the gate says."""
         best: NDArray[np.int64] = self.n_seen + self.unseen.top_k(self.mapped, 1).columns[:, 0]
         return best
-
-    def rows(self, chosen: Any) -> "ManyClasses":
-        """Return what there is of some of the images: row numbers, a slice or a mask."""
-        names = ("mapped", "seen_proba", "novelty_score", "novelty_proba", "novel")
-        arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in names}
-        return replace(self, **arrays)
 
     def top_k(self, k: int, among: Sequence[str] | None = None) -> Leading:
         """Return the k most probable classes of each image; see `Recognition.top_k`."""

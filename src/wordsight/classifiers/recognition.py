@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,6 @@ from wordsight.classifiers.class_words import columns_of
 from wordsight.leading import Leading, check_k
 
 __all__ = ["Recognition", "ranked", "shares"]
-
-_PER_IMAGE = (
-    "mapped", "seen_proba", "unseen_proba", "novelty_score", "novelty_proba", "proba",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Recognition:
@@ -52,6 +47,10 @@ class Recognition:
     novelty_proba: NDArray[np.float64]
     proba: NDArray[np.float64]
     threshold: float = 0.0
+
+    _per_image: ClassVar[tuple[str, ...]] = (
+        "mapped", "seen_proba", "unseen_proba", "novelty_score", "novelty_proba", "proba",
+    )  # fmt: skip
 
     @property
     def column(self) -> NDArray[np.int64]:
@@ -127,14 +126,14 @@ class Recognition:
 
     def rows(self, chosen: Any) -> "Recognition":
         """Return what there is of some of the images: row numbers, a slice or a mask."""
-        arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in _PER_IMAGE}
+        arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in self._per_image}
         return replace(self, **arrays)
 
     @classmethod
     def together(cls, parts: Sequence["Recognition"]) -> "Recognition":
         """Return what one model recognised in several blocks, at least one, as one."""
         arrays: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_IMAGE
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0]._per_image
         }
         return replace(parts[0], **arrays)
 
@@ -153,9 +152,7 @@ class Recognition:
     def _columns(self, classes: Sequence[str]) -> NDArray[np.int64]:
         return columns_of(self.classes, classes)
 
-    def _among(
-        self, columns: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _among(self, columns: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return p(y | x) among some classes, and that among those of a kind, (n, k) both.
 
         Eq. 2, where they are of both kinds: each factor is made to sum to 1 among them.

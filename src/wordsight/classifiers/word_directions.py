@@ -391,9 +391,7 @@ class _DirectionScores(ClassScores):
         found = np.einsum("pd,bd->pb", points, self._units[classes])
         return self._scaled(found, self.hubness[classes])
 
-    def pairs(
-        self, points: NDArray[np.float64], columns: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def pairs(self, points: NDArray[np.float64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
         found = np.einsum("qd,qd->q", points, self._units[columns])
         return self._scaled(found, self.hubness[columns])
 

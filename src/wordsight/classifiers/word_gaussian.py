@@ -150,9 +150,7 @@ class _GaussianScores(ClassScores):
             away = words[cut] - self._centre
             self._half[cut] = 0.5 * np.einsum("cd,cd->c", away, away)
         # of a word, and of a word from the mean: whichever is longer
-        self._longest = float(np.sqrt(2.0 * self._half.max())) + float(
-            np.linalg.norm(self._centre)
-        )
+        self._longest = float(np.sqrt(2.0 * self._half.max())) + float(np.linalg.norm(self._centre))
 
     def is_of(self, words: NDArray[np.float64], variance: float) -> bool:
         """Tell whether these are the scores of a classifier with these words."""
@@ -171,9 +169,7 @@ class _GaussianScores(ClassScores):
     ) -> NDArray[np.float64]:
         return _log_density(sq_dist(points, self._words[classes]), self._d, self._variance)
 
-    def pairs(
-        self, points: NDArray[np.float64], columns: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def pairs(self, points: NDArray[np.float64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
         away = points - self._words[columns]
         return _log_density(np.einsum("qd,qd->q", away, away), self._d, self._variance)
 

@@ -362,8 +362,11 @@ class WordVectors:
         rows, similarities = self._nearest(points, n + max(map(len, hidden)), metric)
         found = zip(rows.tolist(), similarities.tolist(), hidden, strict=True)
         return [
-            [(self._words[row], value) for row, value in zip(near, values, strict=True)
-             if row not in left_out][:n]
+            [
+                (self._words[row], value)
+                for row, value in zip(near, values, strict=True)
+                if row not in left_out
+            ][:n]
             for near, values, left_out in found
         ]
 
