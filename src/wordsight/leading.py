@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.compute import blocks
+from wordsight.compute import blocks, in_order
 from wordsight.exceptions import InputError
 
 __all__ = ["MANY", "ClassScores", "Leading", "check_k", "leading"]
@@ -103,7 +103,7 @@ def leading(scores: ClassScores, points: _Floats, k: int, among: _Columns | None
     k = min(k, n_classes)
     columns = np.empty((len(points), k), dtype=np.int64)
     proba = np.empty((len(points), k))
-    for cut in blocks(len(points), _POINTS):
+    def race(cut: slice) -> None:
         with np.errstate(all="ignore"):  # numbers too large for a product have no bounded error
             error = scores.error(points[cut])
         fine = error <= _COARSE  # false of NaN
@@ -112,6 +112,9 @@ def leading(scores: ClassScores, points: _Floats, k: int, among: _Columns | None
                 some = _Race(scores, among, points[cut][rows], error[rows], k, product=is_fine)
                 at = cut.start + rows
                 columns[at], proba[at] = some.run(n_classes)
+
+    for _done in in_order(race, blocks(len(points), _POINTS)):
+        pass
     return Leading(columns if among is None else among[columns], proba)
 
 

@@ -12,6 +12,7 @@ from wordsight.leading import Leading, check_k
 
 __all__ = ["Recognition", "ranked", "shares"]
 
+
 @dataclass(frozen=True)
 class Recognition:
     """The factors of Eq. 2 for n images.
@@ -132,8 +133,9 @@ class Recognition:
     @classmethod
     def together(cls, parts: Sequence["Recognition"]) -> "Recognition":
         """Return what one model recognised in several blocks, at least one, as one."""
+        names = parts[0]._per_image
         arrays: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0]._per_image
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in names
         }
         return replace(parts[0], **arrays)
 
