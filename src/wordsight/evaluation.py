@@ -183,7 +183,7 @@ def look(
                 found.seen_label,
                 np.full(len(rows), "") if unseen is None else unseen,
                 found.novelty_score,
-                found.proba.max(axis=1),
+                found.probability,
                 found.mapped[wanted[rows]],
             )
         )
@@ -352,7 +352,8 @@ def _known_only(model: CrossModalClassifier, dataset: Dataset) -> tuple[Dataset,
         )
     classes = [str(name) for name in model.classes_]
     counts = {name: count for name, count in dataset.class_counts().items() if count}
-    strange = {name: count for name, count in counts.items() if name not in classes}
+    known = set(classes)
+    strange = {name: count for name, count in counts.items() if name not in known}
     if len(strange) == len(counts):
         raise InputError(
             f"no image is of a class that the model knows: the data have {_listed(counts)}, "

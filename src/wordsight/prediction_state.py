@@ -30,10 +30,12 @@ _FIELDS = [field.name for field in fields(Prediction)]
 
 def _row(values: list[Any]) -> Prediction:
     row = dict(zip(_FIELDS, values, strict=True))
-    return Prediction(**{**row, "nearest_words": tuple(row["nearest_words"])})
+    row["nearest_words"] = tuple(row["nearest_words"])
+    row["top_classes"] = tuple(map(tuple, row["top_classes"]))
+    return Prediction(**row)
 
 
-_PREDICTIONS = RowKind(
+PREDICTIONS = RowKind(
     "wordsight-unfinished-predictions 1",
     "predictions",
     lambda row: [getattr(row, name) for name in _FIELDS],
@@ -55,7 +57,7 @@ def open_state(
     restart : bool, default False
         Begin anew where the earlier run was another one; otherwise that is refused.
     """
-    return open_rows(out, key, _PREDICTIONS, restart=restart)
+    return open_rows(out, key, PREDICTIONS, restart=restart)
 
 
 def depends_on(
@@ -66,6 +68,8 @@ def depends_on(
     among: Sequence[str] | None,
     n_nearest: int,
     device: str | None,
+    n_top: int = 0,
+    index: bool = False,
 ) -> dict[str, str]:
     """Return all that the rows of a run depend on, by what it is called to a person.
 
@@ -77,8 +81,10 @@ def depends_on(
         As it predicts: with the classes added to it.
     inputs : str
         The digest of the images.
-    among, n_nearest
+    among, n_nearest, n_top
         As for `predict_all`.
+    index : bool
+        Whether unseen classes are found by an index.
     device : str or None
         Where it computes.
 
@@ -99,6 +105,8 @@ def depends_on(
         "gate (--gate)": str(model.gate),
         "choice of classes (--among)": repr(None if among is None else list(among)),
         "number of nearest words (--nearest)": str(n_nearest),
+        "number of top classes (--top)": str(n_top),
+        "index of classes (--index)": str(index),
         "device (--device)": str(device),
         "version of Wordsight or its libraries": versions(),
         "list of images, or images changed since": inputs,

@@ -68,7 +68,10 @@ def predict(
     ] = False,
     also: Annotated[
         list[str] | None,
-        typer.Option(help="More classes to recognise by name alone, separated by commas."),
+        typer.Option(
+            help="More classes to recognise by name alone, separated by commas, or @FILE with one "
+            "a line."
+        ),
     ] = None,
     also_described: Annotated[
         Path | None,
@@ -81,7 +84,7 @@ def predict(
     among: Annotated[
         list[str] | None,
         typer.Option(
-            help="Choose among these classes alone, separated by commas.",
+            help="Choose among these classes alone, separated by commas, or @FILE.",
             autocompletion=model_classes,
         ),
     ] = None,
@@ -93,6 +96,18 @@ def predict(
         ),
     ] = None,
     nearest: Annotated[int, typer.Option(help="How many nearest words to name.", min=0)] = 5,
+    top: Annotated[
+        int,
+        typer.Option(help="Name so many of the most probable classes, too.", min=0),
+    ] = 0,
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index",
+            help="Find unseen classes by an index: faster with 100,000 of them, and not quite "
+            "exact (pip install 'wordsight[index]').",
+        ),
+    ] = False,
     gate: Annotated[
         Literal["hard", "probability"] | None,
         typer.Option(
@@ -134,8 +149,12 @@ def predict(
     _adapt(loaded, listed(also), gate)
     if also_described is not None:
         loaded.add_classes(described(also_described, text_model, "--also-described"))
+    if index:
+        loaded.use_index()
     chosen = listed(among) if among else None
-    job = predict_rows.Job(model_path, loaded, taken, chosen, nearest, device, overwrite)
+    job = predict_rows.Job(
+        model_path, loaded, taken, chosen, nearest, device, overwrite, top, index=index
+    )
     summary, clock = predict_rows.run(
         job, out, json_=json_, resume=resume, sort_into=sort_into, copy=copy
     )
