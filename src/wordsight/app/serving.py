@@ -9,6 +9,7 @@ import webbrowser
 import uvicorn
 from starlette.types import ASGIApp
 
+from wordsight.app.connections import Connection
 from wordsight.exceptions import InputError
 
 __all__ = ["listen", "serve", "server_of"]
@@ -67,6 +68,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     """Return a server of the explorer, which is to be run on a port that was taken."""
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         log_level="critical",  # what fails inside is told by `Guard`, and the rest is noise
         access_log=False,
