@@ -3,6 +3,7 @@
 from benchmarks import (
     ceilings,
     dictionary,
+    explorer,
     features,
     gpu,
     linear_map,
@@ -31,6 +32,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     predict.BENCHMARK,
     one_image.BENCHMARK,
     start.BENCHMARK,
+    explorer.BENCHMARK,
     memory_growth.MEMORY_GROWTH,
     gpu.BENCHMARK,
     scaling.BENCHMARK,

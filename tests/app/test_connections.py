@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from app.conftest import picture, running
 from wordsight import CrossModalClassifier
-from wordsight.app.connections import Connection
+from wordsight.app.connections import Connection, most_connections
 from wordsight.app.server import STATIC
 from wordsight.app.session import Limits, Session
 from wordsight.exploration.gallery import Gallery
@@ -238,6 +239,26 @@ def test_what_is_no_request_is_refused_in_a_sentence(port: int, sent: bytes) -> 
     ((status, told),) = answers(said)
     assert (status in {400, 403, 501}, list(told)) == (True, ["error"])
     assert health(port) == WELL
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/%2e%2e", "/\\evil.example", "/%2f%2fevil.example"]
+)
+def test_no_path_is_taken_for_a_host(port: int, path: str) -> None:
+    with connect(port) as connection:
+        connection.sendall(head(port, "Connection: close", line=f"GET {path} HTTP/1.1"))
+        said = everything(connection)
+    assert b"location" not in said.lower()
+    assert answers(said) == [(404, {"error": f"there is nothing at {unquote(path)}"})]
+
+
+@pytest.mark.parametrize(("allowed", "most"), [(1024, 824), (256, 56), (100, 1), (20_000, 1000)])
+def test_room_is_left_for_other_files(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, most: int
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (allowed, allowed))
+    assert most_connections() == most
 
 
 def test_a_chunk_that_is_broken_ends_the_request(port: int) -> None:

@@ -7,6 +7,7 @@ nothing from the others.
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,10 +16,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wordsight.app.guard import SECURITY_HEADERS
 
-__all__ = ["Connection"]
+if sys.platform != "win32":
+    import resource
+
+__all__ = ["Connection", "most_connections"]
 
 _WAITED = 1.0
 """Seconds after which a connection without a request may have to make room for another."""
+
+
+def most_connections(wanted: int = 1000, reserved: int = 200) -> int:
+    """Return how many connections there is room for, of the files that a process may open."""
+    if sys.platform == "win32":
+        return wanted
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, allowed - reserved))
 
 
 class Connection(H11Protocol):
@@ -27,8 +41,9 @@ class Connection(H11Protocol):
     Attributes
     ----------
     most : int
-        Connections at once. Where there are as many, the one that has waited longest without a
-        request makes room; where all are at work, the new one is told to come again.
+        Connections at once: 1,000, or as many as the system has room for. Where there are as many,
+        the one that has waited longest without a request makes room; where all are at work, the
+        new one is told to come again.
     head_seconds : float
         For the head of the first request, and for that of the next one after each answer.
     taking_seconds : float
@@ -38,7 +53,7 @@ class Connection(H11Protocol):
         that is closed on bytes of the client's takes the answer with it.
     """
 
-    most = 1000
+    most = most_connections()
     head_seconds = 15.0
     taking_seconds = 20.0
     parting_seconds = 2.0

@@ -19,6 +19,7 @@ from wordsight.app.pictures import PictureCache, png
 from wordsight.app.session import NotThereError, Session, State
 from wordsight.app.views import explained_view, gate_view, map_view, preview_view, word_view
 from wordsight.app.work import WorkQueue
+from wordsight.data.decoding import FORMATS
 from wordsight.exploration.explaining import explain
 
 __all__ = ["Explorer"]
@@ -101,7 +102,7 @@ class Explorer:
         place = None
         if self.layouts is not None:
             place = self.layouts.place(explained.recognition.mapped, self.layouts.current)[0]
-        with Image.open(io.BytesIO(encoded)) as image:  # known to be sound by now
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:  # known to be sound by now
             size = image.size
         return _with_picture(explained_view(state, explained), size, place, start)
 

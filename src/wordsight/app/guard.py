@@ -55,7 +55,7 @@ class Guard:
         waiting for a body to come, or for an answer to be taken.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, most_requests: int = 64) -> None:
+    def __init__(self, app: ASGIApp, access: Access, most_requests: int = 256) -> None:
         self._app = app
         self._access = access
         self._most = most_requests

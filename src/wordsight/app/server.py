@@ -83,12 +83,13 @@ def create_app(
 async def _told(request: Request, error: Exception) -> Response:
     """Tell an error that is meant for people, in one sentence; `Guard` sees to the others."""
     headers = None
+    path = request.scope["path"]  # in a URL, //name/ would be a host
     if isinstance(error, HTTPException):
         status, sentence, headers = error.status_code, str(error.detail), error.headers
         if status == 404:
-            sentence = f"there is nothing at {request.url.path}"
+            sentence = f"there is nothing at {path}"
         if status == 405:
-            sentence = f"{request.method} is not taken at {request.url.path}"
+            sentence = f"{request.method} is not taken at {path}"
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         status, sentence = 400, f"{first['loc'][-1]}: {first['msg']}"
