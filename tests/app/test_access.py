@@ -336,7 +336,7 @@ def test_who_sends_or_reads_slowly_takes_nobodys_turn() -> None:
 
         slow = [guard(scope_of("/slow body"), waiting, stuck) for _ in range(5)]
         slow += [guard(scope_of("/slow to read"), waiting, stuck) for _ in range(5)]
-        tasks = [asyncio.create_task(one) for one in slow]  # type: ignore[arg-type]
+        tasks = [asyncio.create_task(one) for one in slow]
         await asyncio.sleep(0.01)
         await guard(scope_of("/quick"), waiting, heard)
         free.set()

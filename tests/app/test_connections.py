@@ -14,12 +14,12 @@ import pytest
 
 from app.conftest import picture, running
 from wordsight import CrossModalClassifier
-from wordsight.app.connections import Connection, most_connections
+from wordsight.app.connections import Connection, room_for_connections
 from wordsight.app.server import STATIC
 from wordsight.app.session import Limits, Session
 from wordsight.exploration.gallery import Gallery
 
-PATIENCE = 0.4
+PATIENCE = 0.6
 """Seconds of every limit here; on the explorer itself they are ten and more."""
 
 
@@ -116,7 +116,10 @@ def test_a_head_that_dribbles_gains_no_time(port: int) -> None:
 def test_nor_does_the_head_of_the_next_request(port: int) -> None:
     with connect(port) as slow:
         slow.sendall(head(port))
-        assert answers(slow.recv(65_536)) == WELL
+        said = b""
+        while not said.endswith(b"}"):
+            said += slow.recv(65_536)
+        assert answers(said) == WELL
         slow.sendall(b"G")
         start = time.monotonic()
         everything(slow)
@@ -166,7 +169,7 @@ def test_without_room_one_is_told_to_come_again(port: int) -> None:
         busy = [stack.enter_context(connect(port)) for _ in range(20)]
         for each in busy:
             each.sendall(upload(port, 1000))
-        time.sleep(0.2)
+        time.sleep(0.1)
         with connect(port) as late:
             late.sendall(head(port))
             said = everything(late)
@@ -252,13 +255,13 @@ def test_no_path_is_taken_for_a_host(port: int, path: str) -> None:
     assert answers(said) == [(404, {"error": f"there is nothing at {unquote(path)}"})]
 
 
-@pytest.mark.parametrize(("allowed", "most"), [(1024, 824), (256, 56), (100, 1), (20_000, 1000)])
+@pytest.mark.parametrize(("allowed", "most"), [(1024, 824), (256, 56), (100, 1)])
 def test_room_is_left_for_other_files(
     monkeypatch: pytest.MonkeyPatch, allowed: int, most: int
 ) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (allowed, allowed))
-    assert most_connections() == most
+    assert room_for_connections() == most
 
 
 def test_a_chunk_that_is_broken_ends_the_request(port: int) -> None:

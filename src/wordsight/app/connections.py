@@ -19,20 +19,24 @@ from wordsight.app.guard import SECURITY_HEADERS
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Connection", "most_connections"]
+__all__ = ["Connection", "room_for_connections"]
+
+_UNLIMITED = 10_000
+_OTHER_FILES = 200
+"""For what the explorer itself opens, and for connections that are taken up at this moment."""
 
 _WAITED = 1.0
 """Seconds after which a connection without a request may have to make room for another."""
 
 
-def most_connections(wanted: int = 1000, reserved: int = 200) -> int:
-    """Return how many connections there is room for, of the files that a process may open."""
+def room_for_connections() -> int:
+    """Return how many the system has room for, of the files that a process may open."""
     if sys.platform == "win32":
-        return wanted
+        return _UNLIMITED
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed == resource.RLIM_INFINITY:
-        return wanted
-    return max(1, min(wanted, allowed - reserved))
+        return _UNLIMITED
+    return max(1, allowed - _OTHER_FILES)
 
 
 class Connection(H11Protocol):
@@ -41,7 +45,7 @@ class Connection(H11Protocol):
     Attributes
     ----------
     most : int
-        Connections at once: 1,000, or as many as the system has room for. Where there are as many,
+        Connections at once, or fewer where the system has not the room. Where there are as many,
         the one that has waited longest without a request makes room; where all are at work, the
         new one is told to come again.
     head_seconds : float
@@ -53,7 +57,7 @@ class Connection(H11Protocol):
         that is closed on bytes of the client's takes the answer with it.
     """
 
-    most = most_connections()
+    most = 1000
     head_seconds = 15.0
     taking_seconds = 20.0
     parting_seconds = 2.0
@@ -66,7 +70,10 @@ class Connection(H11Protocol):
         self._left: int | None = None  # bytes that are still received, once it parts
         super().connection_made(cast(asyncio.Transport, _Parting(self._socket, self)))
         self._since = self.loop.time()
-        if len(self.connections) > self.most and not self._make_room():
+        room = room_for_connections()
+        if len(self.connections) > room:  # not even for a refusal
+            self._socket.abort()
+        elif len(self.connections) > min(self.most, room * 3 // 4) and not self._make_room():
             self._refuse(503, "too many connections at once; try again in a second")
         else:
             self._await_head()
