@@ -20,7 +20,7 @@ from wordsight.unfinished import (
     versions,
 )
 
-__all__ = ["PredictionState", "depends_on", "open_state"]
+__all__ = ["PREDICTIONS", "PredictionState", "depends_on", "open_state"]
 
 PredictionState = UnfinishedRows[Prediction]
 """The rows of an unfinished run."""
@@ -41,6 +41,7 @@ PREDICTIONS = RowKind(
     lambda row: [getattr(row, name) for name in _FIELDS],
     _row,
 )
+"""How rows are kept."""
 
 
 def open_state(

@@ -13,7 +13,7 @@ from wordsight.distributed.parts import Part
 from wordsight.distributed.run import FailedShard
 from wordsight.distributed.worker import placed
 from wordsight.prediction import Prediction, predict_batches
-from wordsight.prediction_files import as_dict
+from wordsight.prediction_state import PREDICTIONS
 
 __all__ = ["predict_on"]
 
@@ -27,6 +27,7 @@ def predict_on(
     *,
     among: Sequence[str] | None = None,
     n_nearest: int = 5,
+    n_top: int = 0,
 ) -> Iterator[list[Prediction]]:
     """Yield the rows that `predict_batches` yields, shard by shard, computed on a cluster.
 
@@ -40,7 +41,7 @@ def predict_on(
         In files that each worker sees.
     settings : mapping of str to str
         All that rows depend on beside the images.
-    among, n_nearest
+    among, n_nearest, n_top
         As for `predict_batches`.
 
     Yields
@@ -57,23 +58,29 @@ def predict_on(
     run = job.run("predict", settings, [piece for _, piece in pieces])
     run.begin()
     run.complete(
-        cluster, _predict_shard, model, among, n_nearest, doing="predicting on the cluster"
+        cluster,
+        _predict_shard,
+        model,
+        among,
+        (n_nearest, n_top),
+        doing="predicting on the cluster",
     )
     for (dataset, _), (shard, part) in zip(pieces, run.parts(), strict=True):
         yield list(_rows(dataset, shard, part))
 
 
 def _predict_shard(
-    shard: Shard, model: CrossModalClassifier, among: Sequence[str] | None, n_nearest: int
+    shard: Shard,
+    model: CrossModalClassifier,
+    among: Sequence[str] | None,
+    counts: tuple[int, int],
 ) -> tuple[bytes, dict[str, Any]]:
-    rows = [
-        row
-        for batch in predict_batches(
-            placed(model), [shard.open()], among=among, n_nearest=n_nearest
-        )
-        for row in batch
-    ]
-    lines = [json.dumps(as_dict(row), ensure_ascii=False, allow_nan=False) for row in rows]
+    n_nearest, n_top = counts
+    batches = predict_batches(
+        placed(model), [shard.open()], among=among, n_nearest=n_nearest, n_top=n_top
+    )
+    rows = [row for batch in batches for row in batch]
+    lines = [json.dumps(PREDICTIONS.encode(row), allow_nan=False) for row in rows]
     return "\n".join(lines).encode(), {"n_failed": sum(row.error is not None for row in rows)}
 
 
@@ -83,5 +90,4 @@ def _rows(dataset: Dataset, shard: Shard, part: Part | FailedShard) -> Iterator[
             yield Prediction(dataset.name(row), error=part.reason)
         return
     for line in part.content.decode().split("\n"):
-        row = json.loads(line)
-        yield Prediction(**{**row, "nearest_words": tuple(row["nearest_words"])})
+        yield PREDICTIONS.decode(json.loads(line))
