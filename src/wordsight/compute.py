@@ -438,9 +438,7 @@ class _Grids:
         n = float(len(X))
         x, y = column_bounds(X[:READ] - origin), column_bounds(Y[:READ])
         rows = torch.as_tensor(powers_of_two(x))
-        return cls(
-            grid_of(n * x), grid_of(n * y), (rows, grid_of(n * x)), (rows, grid_of(n * y))
-        )
+        return cls(grid_of(n * x), grid_of(n * y), (rows, grid_of(n * x)), (rows, grid_of(n * y)))
 
     def to(self, device: torch.device) -> "_Grids":
         """Return the same grids elsewhere."""

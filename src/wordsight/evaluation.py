@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.classifiers.cross_modal import CrossModalClassifier
-from wordsight.classifiers.recognition import Recognition
 from wordsight.data.dataset import Dataset, OnBroken
 from wordsight.data.skipping import SkipBroken
 from wordsight.data.source import BrokenImage

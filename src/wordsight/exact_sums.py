@@ -19,7 +19,7 @@ _BITS = 50
 """Between a sum's bound and its unit: 53 a double has, less a few for bounds that are estimates."""
 
 _LARGE = 1.5 * 2.0**52
-"""Times a unit: what is beside a number this large is rounded to its last bit, which is the unit."""
+"""Times a unit: a sum with a number this large is rounded to its last bit, which is the unit."""
 
 
 def powers_of_two(values: NDArray[Any] | float) -> NDArray[np.float64]:

@@ -254,6 +254,7 @@ def write_features(
     cache: FeatureCache | None = None,
     resume: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    rows: Iterable[list[FeatureRow]] | None = None,
 ) -> Written:
     """Write the features of images to a parquet file, which appears whole or not at all.
 
@@ -278,6 +279,8 @@ def write_features(
         is whole, and those that an interrupted run left are not computed again.
     overwrite : bool, default False
         Replace an output, or rows of another run, that is there.
+    rows : iterable of list of FeatureRow, optional
+        What `feature_rows` yields, where that is computed elsewhere, such as on a cluster.
 
     Returns
     -------
@@ -296,8 +299,8 @@ def write_features(
     schema = _schema(about, labelled=dataset.labels is not None)
     if resume is None:
         refuse_existing(place, overwrite=overwrite)
-        rows = chain.from_iterable(feature_rows(model, dataset, cache=cache))
-        _write(written.count(_checked(rows, on_broken)), place, schema)
+        made = feature_rows(model, dataset, cache=cache) if rows is None else rows
+        _write(written.count(_checked(chain.from_iterable(made), on_broken)), place, schema)
         discard_rows(place)
         return written
     with open_rows(place, resume, _KEPT, restart=overwrite) as kept:
@@ -308,8 +311,8 @@ def write_features(
         for batch in feature_rows(model, dataset, start=kept.n_rows):
             kept.append(list(_checked(batch, on_broken)))  # a whole batch, or nothing of it
         kept.commit()
-        rows = _checked(_told(kept.rows(), dataset), on_broken)
-        _write(written.count(rows), place, schema, on_written=kept.finish)
+        found = _checked(_told(kept.rows(), dataset), on_broken)
+        _write(written.count(found), place, schema, on_written=kept.finish)
         kept.remove()
     return written
 

@@ -54,9 +54,9 @@ HELD_OUT = 0.1
 """Share of each class's rows that a temperature is learned on, where none are named."""
 
 BLOCK = 512
-"""Rows a block at most: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
-on a block of its own: with several on one block, waiting for one another took longer than the
-work."""
+"""Rows a block at most: with 12,800 features, 26 MB, of which stored rows need two a core. Each
+core works on a block of its own: with several on one block, waiting for one another took longer
+than the work."""
 
 
 def loss_and_gradient(

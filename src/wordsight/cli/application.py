@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import typer
 
 from wordsight import __version__
-from wordsight.cli import benchmark, console, data, words
+from wordsight.cli import benchmark, console, data, runs, words
 from wordsight.cli.ask import ask
 from wordsight.cli.classes import classes
 from wordsight.cli.common import equip
@@ -57,6 +57,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 app.add_typer(words.app, name="words")
 
 

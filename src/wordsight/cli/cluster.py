@@ -1,9 +1,11 @@
 """Options of the commands that run on a cluster as well."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,22 +16,11 @@ if TYPE_CHECKING:
     from wordsight.distributed.cluster import RayCluster
     from wordsight.distributed.job import Job
 
-__all__ = [
-    "Address",
-    "Cluster",
-    "MaxFailed",
-    "Run",
-    "ShardImages",
-    "WorkerGpus",
-    "WorkerMemory",
-    "chosen",
-    "joined",
-    "say_failed",
-]
+__all__ = ["Asked", "joined", "on_cluster", "say_failed"]
 
 _PANEL = "On a cluster"
 
-Address = Annotated[
+_Address = Annotated[
     str | None,
     typer.Option(
         "--cluster",
@@ -39,7 +30,7 @@ Address = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Run = Annotated[
+_Run = Annotated[
     str | None,
     typer.Option(
         "--run",
@@ -49,7 +40,7 @@ Run = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-MaxFailed = Annotated[
+_MaxFailed = Annotated[
     int,
     typer.Option(
         help="How many shards may fail, after having been tried again, before the run does.",
@@ -57,10 +48,10 @@ MaxFailed = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-ShardImages = Annotated[
-    int, typer.Option(help="Images of a shard at most.", min=2048, rich_help_panel=_PANEL)
+_ShardImages = Annotated[
+    int, typer.Option(help="Images of a shard at most.", min=4096, rich_help_panel=_PANEL)
 ]
-WorkerMemory = Annotated[
+_WorkerMemory = Annotated[
     float | None,
     typer.Option(
         help="Gigabytes that are set aside for each worker.",
@@ -69,7 +60,7 @@ WorkerMemory = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-WorkerGpus = Annotated[
+_WorkerGpus = Annotated[
     float | None,
     typer.Option(
         help="GPUs of each worker, such as 0.25 where four share one.",
@@ -81,35 +72,63 @@ WorkerGpus = Annotated[
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """What was asked for.
+class Asked:
+    """The cluster that was asked for, and how to work on it.
 
     Attributes
     ----------
-    address : str
+    cluster : str
+        ``"auto"``, or its address.
     run : str
     max_failed, shard_images : int
     worker_memory, worker_gpus : float or None
     """
 
-    address: str
+    cluster: str
     run: str
-    max_failed: int
-    shard_images: int
-    worker_memory: float | None
-    worker_gpus: float | None
+    max_failed: int = 0
+    shard_images: int = 4096
+    worker_memory: float | None = None
+    worker_gpus: float | None = None
 
 
-def chosen(
-    address: str | None,
-    run: str | None,
-    max_failed: int,
-    shard_images: int,
-    worker_memory: float | None,
-    worker_gpus: float | None,
-) -> Cluster | None:
+_ANNOTATIONS: dict[str, Any] = {
+    "cluster": _Address,
+    "run": _Run,
+    "max_failed": _MaxFailed,
+    "shard_images": _ShardImages,
+    "worker_memory": _WorkerMemory,
+    "worker_gpus": _WorkerGpus,
+}
+
+
+def on_cluster(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of work on a cluster to a command, which takes them as one, `spread`."""
+    signature = inspect.signature(command)
+    defaults = {one.name: one.default for one in fields(Asked)} | {"cluster": None, "run": None}
+    added = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation
+        )
+        for name, annotation in _ANNOTATIONS.items()
+    ]
+
+    @wraps(command)
+    def spread(**given: Any) -> None:
+        asked = _asked({name: given.pop(name) for name in _ANNOTATIONS})
+        command(**given, spread=asked)
+
+    own = [one for one in signature.parameters.values() if one.name != "spread"]
+    vars(spread)["__signature__"] = signature.replace(parameters=[*own, *added])
+    spread.__annotations__ = {**command.__annotations__, **_ANNOTATIONS}
+    del spread.__annotations__["spread"]
+    return spread
+
+
+def _asked(given: dict[str, Any]) -> Asked | None:
     """Return what was asked for, or None where no cluster was."""
-    if address is None:
+    cluster, run = given["cluster"], given["run"]
+    if cluster is None:
         if run is not None:
             raise InputError(
                 f"--run {run} was given without --cluster; give both, or neither to work on this "
@@ -121,19 +140,26 @@ def chosen(
             "--cluster was given, and no folder to keep finished shards in; name one that every "
             "machine sees (--run)"
         )
-    return Cluster(address, run, max_failed, shard_images, worker_memory, worker_gpus)
+    return Asked(**given)
 
 
 @contextmanager
-def joined(asked: Cluster, needs: Callable[[], int]) -> "Iterator[tuple[RayCluster, Job]]":
-    """Join the cluster, and say how many workers it has room for.
+def joined(
+    asked: Asked | None, needs: Callable[[], int]
+) -> "Iterator[tuple[RayCluster, Job] | None]":
+    """Join the cluster that was asked for, if any, and say how many workers it has room for.
+
+    What failed, where that was allowed, is said at the end.
 
     Parameters
     ----------
-    asked : Cluster
+    asked : Asked or None
     needs : callable
         Returns the bytes that a worker needs.
     """
+    if asked is None:
+        yield None
+        return
     from wordsight.distributed.cluster import WorkerSettings, connect  # noqa: PLC0415 - torch
     from wordsight.distributed.job import Job  # noqa: PLC0415
     from wordsight.distributed.parts import PartFolder  # noqa: PLC0415
@@ -142,16 +168,18 @@ def joined(asked: Cluster, needs: Callable[[], int]) -> "Iterator[tuple[RayClust
     memory = needs() if asked.worker_memory is None else round(asked.worker_memory * 1e9)
     settings = WorkerSettings(gpus=asked.worker_gpus, memory=memory)
     console.set_resumable()
-    with connect(asked.address, settings) as cluster:
+    with connect(asked.cluster, settings) as cluster:
         console.say(
             f"Working on {cluster.describe()}; each worker takes up to {memory / 1e9:.1f} GB. "
             f"Finished shards are kept in {asked.run}."
         )
-        yield cluster, Job(folder, asked.shard_images, asked.max_failed)
+        job = Job(folder, asked.shard_images, asked.max_failed)
+        yield cluster, job
+    say_failed(job)
 
 
 def say_failed(job: "Job") -> None:
-    """Name the shards that failed, where that was allowed."""
+    """Say how many shards were there already, and name those that failed."""
     run = job.last
     if run is None:
         return

@@ -1,6 +1,7 @@
 """``wordsight evaluate``: score a model on labelled images."""
 
 import json
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 from wordsight.box import PREFIX
 from wordsight.cli import console
 from wordsight.cli.classes import SHOWN
+from wordsight.cli.cluster import Asked, joined, on_cluster
 from wordsight.cli.images import named_split, say_skipped
 from wordsight.cli.options import (
     CachePath,
@@ -25,7 +27,8 @@ from wordsight.exceptions import InputError
 from wordsight.storage import atomic_path, check_writable, refuse_existing
 
 if TYPE_CHECKING:
-    from wordsight.evaluation import Evaluation, Observed
+    from wordsight.classifiers.cross_modal import CrossModalClassifier
+    from wordsight.evaluation import Evaluation, Look, Observed
 
 __all__ = ["evaluate"]
 
@@ -33,6 +36,7 @@ _MAPPED = 1000
 """Images on the map of a card, which is a small picture."""
 
 
+@on_cluster
 def evaluate(
     model: ModelPath,
     data: DataPath,
@@ -58,6 +62,8 @@ def evaluate(
     cache_precision: CachePrecision = "float32",
     overwrite: Overwrite = False,
     device: Device = None,
+    *,
+    spread: Asked | None = None,
 ) -> None:
     """Score a model on labelled images of seen and unseen classes.
 
@@ -65,10 +71,16 @@ def evaluate(
     --------
     wordsight evaluate model/ photos/
     wordsight evaluate model/ photos/ --json --out scores.json
+    wordsight evaluate model/ photos/ --cluster auto --run run/
     """
     if update_card and str(model).startswith(PREFIX):
         raise InputError(
             f"{model} comes with the package, and its card is not written to; name a directory"
+        )
+    if spread is not None and cache is not None:
+        raise InputError(
+            "--cache and --cluster were given, and a cluster keeps what it finished in --run; give "
+            "--cluster alone"
         )
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
@@ -84,7 +96,13 @@ def evaluate(
     dataset, taken = open_split(data, split, "test")
     if taken is None:
         console.say(f"{data} has no test split: scoring all of it, also what was trained on")
-    with console.progress():
+    needs = partial(_worker_bytes, loaded, model)
+    with joined(spread, needs) as cluster, console.progress():
+        by: Look | None = None
+        if cluster is not None:
+            from wordsight.distributed.evaluation import looking_on  # noqa: PLC0415
+
+            by = looking_on(*cluster, loaded, _depends_on(loaded, model), on_broken=on_broken)
         start = perf_counter()
         observed = evaluation.observe(
             loaded,
@@ -92,6 +110,7 @@ def evaluate(
             on_broken=on_broken,
             cache=kept,
             n_mapped=_MAPPED if update_card else 0,
+            by=by,
         )
         found = evaluation.score(observed, start)
     say_skipped(found["skipped"])
@@ -106,6 +125,19 @@ def evaluate(
         console.print_line(_json(found))
     else:
         _print(found)
+
+
+def _worker_bytes(model: "CrossModalClassifier", path: Path) -> int:
+    from wordsight.distributed.memory import bytes_to_recognise  # noqa: PLC0415
+
+    return bytes_to_recognise(model, path)
+
+
+def _depends_on(model: "CrossModalClassifier", path: Path) -> dict[str, str]:
+    """Return all that answers depend on beside the images."""
+    from wordsight.prediction_state import depends_on  # noqa: PLC0415
+
+    return depends_on(path, model, "", among=None, n_nearest=0, device=None)
 
 
 def _json(found: "Evaluation") -> str:

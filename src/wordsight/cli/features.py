@@ -1,5 +1,7 @@
 """``wordsight features``: write what a model's encoder sees in images to a file."""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wordsight.cli import console
+from wordsight.cli.cluster import Asked, joined, on_cluster
 from wordsight.cli.options import (
     RUNNING,
     CachePath,
@@ -22,11 +25,13 @@ from wordsight.storage import check_writable, refuse_existing
 from wordsight.unfinished import state_path
 
 if TYPE_CHECKING:
-    from wordsight.feature_files import Written
+    from wordsight.classifiers.cross_modal import CrossModalClassifier
+    from wordsight.feature_files import FeatureRow, Written
 
 __all__ = ["features"]
 
 
+@on_cluster
 def features(
     model: ModelPath,
     data: Annotated[
@@ -56,6 +61,8 @@ def features(
     json_: Json = False,
     overwrite: Overwrite = False,
     device: Device = None,
+    *,
+    spread: Asked | None = None,
 ) -> None:
     """Write what a model's encoder sees in images to a file, a row for each image.
 
@@ -63,7 +70,13 @@ def features(
     --------
     wordsight features model/ photos/ --split train --out features.parquet
     wordsight features box:cifar10 photos/ --out features.parquet --resume --json
+    wordsight features model/ photos/ --out features.parquet --cluster auto --run run/
     """
+    if spread is not None and (resume or cache is not None):
+        raise InputError(
+            f"{'--resume' if resume else '--cache'} and --cluster were given, and a cluster keeps "
+            "what it finished in --run; give --cluster alone"
+        )
     if resume and cache is not None:
         raise InputError(
             "--resume and --cache were given, and either makes an interrupted run go on; give one"
@@ -90,7 +103,12 @@ def features(
     if resume or kept is not None:
         console.set_resumable()
     start = perf_counter()
-    with console.progress():
+    rows: Iterator[list[FeatureRow]] | None = None
+    with joined(spread, partial(_worker_bytes, loaded, model)) as cluster, console.progress():
+        if cluster is not None:
+            from wordsight.distributed.feature_rows import feature_rows_on  # noqa: PLC0415
+
+            rows = feature_rows_on(*cluster, loaded, dataset, {k: str(v) for k, v in about.items()})
         written = feature_files.write_features(
             loaded,
             dataset,
@@ -102,12 +120,19 @@ def features(
             if resume
             else None,
             overwrite=overwrite,
+            rows=rows,
         )
     console.say_broken([(one.name, one.reason) for one in written.broken])
     if json_:
         console.print_json(_made(out, about, written, perf_counter() - start))
     else:
         console.print_line(str(out))
+
+
+def _worker_bytes(model: "CrossModalClassifier", path: Path) -> int:
+    from wordsight.distributed.memory import bytes_to_recognise  # noqa: PLC0415
+
+    return bytes_to_recognise(model, path)
 
 
 def _made(out: Path, about: dict[str, Any], written: "Written", seconds: float) -> dict[str, Any]:

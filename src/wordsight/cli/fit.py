@@ -2,12 +2,14 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from wordsight.cli import console
+from wordsight.cli.cluster import Asked, joined, on_cluster
 from wordsight.cli.completion import data_classes
 from wordsight.cli.options import (
     CLASSES,
@@ -29,6 +31,9 @@ from wordsight.storage import check_writable, refuse_existing
 
 if TYPE_CHECKING:
     from wordsight.classifiers.selection import Goal
+    from wordsight.distributed.cluster import RayCluster
+    from wordsight.distributed.features import ClusterFeatures
+    from wordsight.distributed.job import Job
     from wordsight.training import Settings, TrainingPlan
     from wordsight.words.vectors import WordVectors
 
@@ -40,6 +45,7 @@ _MAP = "The map into word space"
 _DECIDING = "The gate and the classifiers"
 
 
+@on_cluster
 def fit(
     data: DataPath,
     out: Annotated[Path, typer.Option(help="The model directory to make.")],
@@ -306,6 +312,8 @@ def fit(
     ] = "float32",
     overwrite: Overwrite = False,
     json_: Json = False,
+    *,
+    spread: Asked | None = None,
 ) -> None:
     """Train a model on labelled images, and save it.
 
@@ -314,7 +322,13 @@ def fit(
     wordsight fit photos/ --unseen zebra,truck --out model/
     wordsight fit photos/ --unseen zebra --tune --cache cache/ --out model/
     wordsight fit photos/ --words vectors.txt --atoms 400 --out model/
+    wordsight fit shards/ --unseen zebra --out model/ --cluster 10.0.0.1:6379 --run s3://bucket/run
     """
+    if spread is not None and cache is not None:
+        raise InputError(
+            "--cache and --cluster were given, and a cluster keeps features in --run; give "
+            "--cluster alone"
+        )
     refuse_existing(out, overwrite=overwrite)
     check_writable(out)
 
@@ -366,8 +380,9 @@ def fit(
     _say_plan(plan)
     if kept is not None or checkpoint is not None:
         console.set_resumable()
-    with console.progress():
-        model = train(plan, command=console.command_line(), cache=kept)
+    with joined(spread, partial(_worker_bytes, plan, spread)) as cluster, console.progress():
+        features_by = kept if cluster is None else _features_on(cluster, plan, cache_precision)
+        model = train(plan, command=console.command_line(), cache=features_by)
     console.log(f"saving the model in {out}")
     save_model(model, out, about=model.about_, precision=precision, overwrite=overwrite)
     if json_:
@@ -376,6 +391,28 @@ def fit(
         console.print_line(str(out))
     _say_choice(model.about_.get("tuned"))
     _say_done(out, data, float(model.about_["seconds"]))
+
+
+def _worker_bytes(plan: "TrainingPlan", spread: Asked | None) -> int:
+    from wordsight.distributed.memory import bytes_to_fit  # noqa: PLC0415
+
+    assert spread is not None
+    return bytes_to_fit(plan.model.features, plan.image_size, spread.shard_images)
+
+
+def _features_on(
+    cluster: "tuple[RayCluster, Job]",
+    plan: "TrainingPlan",
+    precision: Literal["float32", "float16"],
+) -> "ClusterFeatures":
+    """Return what makes the features of a plan's images on a cluster."""
+    from wordsight.distributed.features import ClusterFeatures  # noqa: PLC0415
+    from wordsight.unfinished import versions  # noqa: PLC0415
+
+    choice = vars(plan.settings.feature_choice)
+    about = {f"features: {name}": str(value) for name, value in choice.items()}
+    about["version of Wordsight or its libraries"] = versions()
+    return ClusterFeatures(*cluster, about, precision, on_choice=console.say)
 
 
 def _made(out: Path, plan: "TrainingPlan", about: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import typer
 
 from wordsight.box import PREFIX, about_box
 from wordsight.cli import console, predict_rows
+from wordsight.cli.cluster import Asked, joined, on_cluster
 from wordsight.cli.completion import model_classes
 from wordsight.cli.options import Device, JsonLines, Overwrite, TextModel, described
 from wordsight.cli.options import names as listed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
+@on_cluster
 def predict(
     inputs: Annotated[
         list[str],
@@ -118,6 +120,8 @@ def predict(
     json_: JsonLines = False,
     overwrite: Overwrite = False,
     device: Device = None,
+    *,
+    spread: Asked | None = None,
 ) -> None:
     """Say what is in images.
 
@@ -127,8 +131,14 @@ def predict(
     --------
     wordsight predict model/ new_photos/ --out predictions.csv
     wordsight predict model/ photo.jpg --also "polar bear,bicycle"
+    wordsight predict model/ photos/ --out predictions.parquet --cluster auto --run run/
     """
     _check_together(out, json_=json_, resume=resume, sort_into=sort_into, copy=copy)
+    if resume and spread is not None:
+        raise InputError(
+            "--resume and --cluster were given, and a cluster keeps what it finished in --run; "
+            "give --cluster alone"
+        )
     if out is not None:
         _check_output(out, resume=resume, overwrite=overwrite)
     model_path, named = model_and_inputs(inputs, model)
@@ -155,9 +165,11 @@ def predict(
     job = predict_rows.Job(
         model_path, loaded, taken, chosen, nearest, device, overwrite, top, index=index
     )
-    summary, clock = predict_rows.run(
-        job, out, json_=json_, resume=resume, sort_into=sort_into, copy=copy
-    )
+    with joined(spread, job.worker_bytes) as cluster:
+        job.cluster = cluster
+        summary, clock = predict_rows.run(
+            job, out, json_=json_, resume=resume, sort_into=sort_into, copy=copy
+        )
     predict_rows.conclude(summary, clock, out, sort_into)
 
 

@@ -15,6 +15,8 @@ from wordsight.unfinished import discard_rows
 
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
+    from wordsight.distributed.cluster import RayCluster
+    from wordsight.distributed.job import Job as ClusterJob
     from wordsight.prediction import Prediction, Summary
     from wordsight.prediction_inputs import Inputs
     from wordsight.prediction_state import PredictionState
@@ -51,6 +53,8 @@ class Job:
         Most probable classes to name.
     index : bool
         Whether the model finds unseen classes by an index.
+    cluster : (RayCluster, Job) or None
+        Where the rows are computed, if not here.
     """
 
     model_path: Path
@@ -62,10 +66,24 @@ class Job:
     overwrite: bool
     n_top: int = 0
     index: bool = False
+    cluster: "tuple[RayCluster, ClusterJob] | None" = None
 
     def batches(self, start: int = 0) -> "Iterator[list[Prediction]]":
-        """Compute the rows from `start` on."""
+        """Compute the rows from `start` on; on a cluster all of them."""
         from wordsight.prediction import predict_batches  # noqa: PLC0415 - torch
+
+        if self.cluster is not None:
+            from wordsight.distributed.prediction import predict_on  # noqa: PLC0415
+
+            return predict_on(
+                *self.cluster,
+                self.model,
+                self.inputs.datasets,
+                self.depends_on(images=False),
+                among=self.among,
+                n_nearest=self.n_nearest,
+                n_top=self.n_top,
+            )
 
         return predict_batches(
             self.model,
@@ -76,14 +94,20 @@ class Job:
             start=start,
         )
 
-    def depends_on(self) -> dict[str, str]:
-        """Return all that the rows depend on."""
+    def worker_bytes(self) -> int:
+        """Return the memory that a worker of a cluster needs."""
+        from wordsight.distributed.memory import bytes_to_recognise  # noqa: PLC0415 - torch
+
+        return bytes_to_recognise(self.model, self.model_path)
+
+    def depends_on(self, *, images: bool = True) -> dict[str, str]:
+        """Return all that the rows depend on, with the images or beside them."""
         from wordsight.prediction_state import depends_on  # noqa: PLC0415 - torch
 
         return depends_on(
             self.model_path,
             self.model,
-            self.inputs.digest,
+            self.inputs.digest if images else "",
             among=self.among,
             n_nearest=self.n_nearest,
             n_top=self.n_top,

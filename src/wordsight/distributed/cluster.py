@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from wordsight import __version__
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.progress import report
 from wordsight.rows import pairwise
 from wordsight.threads import use_threads
 
@@ -157,12 +156,9 @@ class Cluster(ABC):
             A call goes on failing.
         """
 
-    def close(self) -> None:
-        """End what this object began; a cluster that was there before stays."""
-
 
 class Here(Cluster):
-    """This process, doing one piece of work after another."""
+    """The process that asks, doing one piece of work after another."""
 
     @property
     def n_workers(self) -> int:
@@ -207,7 +203,9 @@ class Here(Cluster):
 
 
 def _outcome(index: int, value: _T | Failed, attempts: int) -> Outcome[_T]:
-    return Outcome(index, Failed(value.reason, attempts) if isinstance(value, Failed) else value, attempts)
+    return Outcome(
+        index, Failed(value.reason, attempts) if isinstance(value, Failed) else value, attempts
+    )
 
 
 def _told(function: Callable[..., _T], *arguments: Any) -> _T | Failed:
@@ -276,7 +274,9 @@ def _inside(change: Callable[[Any], Any], value: Any) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(change(one) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: change(getattr(value, one.name)) for one in fields(value)})
+        return replace(
+            value, **{one.name: change(getattr(value, one.name)) for one in fields(value)}
+        )
     return value
 
 
@@ -295,15 +295,13 @@ class RayCluster(Cluster):
     ----------
     ray : module
     settings : WorkerSettings
-    started : bool
-        Whether the cluster was started for this object, and ends with it.
     """
 
-    def __init__(self, ray: Any, settings: WorkerSettings, *, started: bool) -> None:
+    def __init__(self, ray: Any, settings: WorkerSettings) -> None:
         if settings.gpus is None:
             has_gpus = ray.cluster_resources().get("GPU", 0) > 0
             settings = replace(settings, gpus=SHARE_OF_GPU if has_gpus else 0.0)
-        self._ray, self._settings, self._started = ray, settings, started
+        self._ray, self._settings = ray, settings
         options: dict[str, Any] = {"num_cpus": settings.cores}
         if settings.gpus:
             options["num_gpus"] = settings.gpus
@@ -461,10 +459,6 @@ class RayCluster(Cluster):
             raise WordsightError(value.reason)
         return _unpacked(value)
 
-    def close(self) -> None:
-        """Leave the cluster, and end it where it was started for this."""
-        self._ray.shutdown()
-
 
 class _Try:
     """A piece of work and how it went so far."""
@@ -477,9 +471,7 @@ class _Try:
         return self.errors <= RETRIES and self.crashes <= CRASHES
 
 
-def _next(
-    again: deque[_Try], source: Iterator[tuple[int, tuple[Any, ...]]]
-) -> Iterator[_Try]:
+def _next(again: deque[_Try], source: Iterator[tuple[int, tuple[Any, ...]]]) -> Iterator[_Try]:
     """Yield what is to be tried again, then what is new."""
     while True:
         if again:
@@ -520,16 +512,15 @@ def connect(address: str, settings: WorkerSettings | None = None) -> Iterator[Ra
     """
     ray = _ray()
     was_there = ray.is_initialized()
-    started = False
     if not was_there:
-        started = _join(ray, address)
-    cluster = RayCluster(ray, settings or WorkerSettings(), started=started)
+        _join(ray, address)
     try:
+        cluster = RayCluster(ray, settings or WorkerSettings())
         cluster.check()
         yield cluster
     finally:
-        if not was_there:
-            cluster.close()
+        if not was_there:  # one that was started for this ends with it
+            ray.shutdown()
 
 
 def _ray() -> Any:
@@ -545,15 +536,14 @@ def _ray() -> Any:
     return ray
 
 
-def _join(ray: Any, address: str) -> bool:
-    """Join a cluster; say whether it had to be started."""
+def _join(ray: Any, address: str) -> None:
+    """Join a cluster, or start one."""
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    report("joining the cluster", 0, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own making
         try:
             ray.init(address=address, **options)
-            return False
+            return
         except ConnectionError as error:
             if address != "auto":
                 raise WordsightError(
@@ -566,8 +556,4 @@ def _join(ray: Any, address: str) -> bool:
                 "such as 10.0.0.1:6379"
             ) from error
         # on this machine alone, and nothing listens to others
-        ray.init(
-            address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options
-        )
-    report("joining the cluster", 1, 1)
-    return True
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options)

@@ -1,7 +1,6 @@
 """Scoring on a cluster: workers look at shards, and what is kept of each image is joined."""
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
@@ -84,9 +83,7 @@ def _read(dataset: Dataset, shard: Shard, part: Part | FailedShard) -> Looked:
             for row in range(shard.first_row, shard.first_row + shard.n_images)
         )
         none, names = np.empty(0), np.empty(0, dtype=np.str_)
-        return Looked(
-            none.astype(np.int64), names, names, names, none, none, none, tuple(broken)
-        )
+        return Looked(none.astype(np.int64), names, names, names, none, none, none, tuple(broken))
     with np.load(io.BytesIO(part.content), allow_pickle=False) as arrays:
         found = Looked(**{name: arrays[name] for name in _ARRAYS})
     broken = [BrokenImage(**one) for one in part.facts["broken"]]

@@ -25,6 +25,7 @@ from wordsight.rows import StoredRows
 
 __all__ = ["ClusterFeatures"]
 
+
 @runtime_checkable
 class InTwoSteps(Protocol):
     """Features that are fitted in two steps, between which all images are encoded anywhere."""
@@ -41,8 +42,9 @@ class InTwoSteps(Protocol):
 
 @dataclass
 class ClusterFeatures:
-    """Fits features and encodes all training images on a cluster; `CrossModalClassifier.fit`
-    takes it as `cache`.
+    """Fits features, and encodes all training images on a cluster.
+
+    `CrossModalClassifier.fit` takes it as `cache`.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from wordsight.distributed.run import Kind, Piece, Run
 
 __all__ = ["BATCHES", "Job"]
 
-BATCHES = 2048
+BATCHES = 4096
 """Shards hold a multiple of this many images. So do the blocks in which images are encoded and rows
 are summed: these then fall as they do on one machine, and come out the same to the last bit."""
 
@@ -26,6 +26,8 @@ class Job:
         Images of a shard at most.
     max_failed : int
         Shards that may fail.
+    multiple_of : int
+        What number of images a shard holds a multiple of.
     last : Run or None
         The run that was made last.
     """
@@ -33,11 +35,12 @@ class Job:
     folder: PartFolder
     shard_images: int = 4096
     max_failed: int = 0
+    multiple_of: int = BATCHES
     last: Run | None = None
 
     def cut(self, dataset: Dataset) -> list[Piece]:
         """Cut a data set into shards."""
-        shards = cut(dataset, max(self.shard_images, BATCHES), multiple_of=BATCHES)
+        shards = cut(dataset, self.shard_images, multiple_of=self.multiple_of)
         return [Piece(shard, len(dataset)) for shard in shards]
 
     def run(self, kind: Kind, settings: Mapping[str, str], pieces: Sequence[Piece]) -> Run:

@@ -1,9 +1,11 @@
 """How much memory a worker needs, before it is started."""
 
+import os
 from typing import Any
 
 import torch
 
+from wordsight.box import model_directory
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.features.encoded import EncodedFeatures, probe_image
 from wordsight.features.images import asked_size
@@ -17,17 +19,19 @@ PROCESS = 700_000_000
 _FLOAT, _DOUBLE = 4, 8
 
 
-def bytes_to_recognise(model: CrossModalClassifier, model_file: int) -> int:
+def bytes_to_recognise(model: CrossModalClassifier, path: str | os.PathLike[str]) -> int:
     """Return what a worker needs to recognise images: it does not grow with the images.
 
     Parameters
     ----------
     model : CrossModalClassifier
-    model_file : int
-        Bytes of its arrays on disk.
+    path : path-like
+        What it was loaded from.
     """
+    held = (model_directory(path) / "model.safetensors").stat().st_size
+    held += model.word_vectors_.nbytes + model.words_.vectors.nbytes
     # as sent, as arrays of its own, and what the encoder makes of them to be fast
-    return PROCESS + 3 * max(model_file, model.word_vectors_.nbytes)
+    return PROCESS + 3 * held
 
 
 def bytes_to_fit(features: Any, image_size: tuple[int, int], shard_images: int) -> int:

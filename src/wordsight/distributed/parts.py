@@ -229,7 +229,9 @@ class _Failing:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
+    ) -> None:
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
             reason = error.strerror or str(error) or type(error).__name__
             raise WordsightError(

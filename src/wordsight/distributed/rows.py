@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -137,9 +136,7 @@ class ClusterRows(SpreadRows):
     def _here(self) -> CachedFeatures:
         return self._plain.open(self._parts)
 
-    def standardised(
-        self, mean: NDArray[np.float32], scale: NDArray[np.float32]
-    ) -> "ClusterRows":
+    def standardised(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> "ClusterRows":
         """Return the same features, read as ``(x − mean) / scale``."""
         return ClusterRows(
             self._cluster,

@@ -19,7 +19,17 @@ from wordsight.exceptions import DataError, InputError, WordsightError
 from wordsight.features.images import part_of
 from wordsight.progress import report
 
-__all__ = ["MANIFEST", "FailedShard", "LEARNED", "Piece", "Run", "RunReport", "ShardState", "check_folder", "show"]
+__all__ = [
+    "LEARNED",
+    "MANIFEST",
+    "FailedShard",
+    "Piece",
+    "Run",
+    "RunReport",
+    "ShardState",
+    "check_folder",
+    "show",
+]
 
 FORMAT = "wordsight-run 1"
 MANIFEST = "run.json"
@@ -182,10 +192,7 @@ class Run:
         brought = [cluster.share(one) for one in shared]
         n_all = sum(one.shard.n_images for one in self.pieces)
         n_done = 0
-        calls = (
-            (self.folder.url, one, one.name in there, work, *brought)
-            for one in self._named
-        )
+        calls = ((self.folder.url, one, one.name in there, work, *brought) for one in self._named)
         report(doing, 0, n_all)
         for outcome in cluster.run(_do_shard, calls):
             one = self._named[outcome.index]
