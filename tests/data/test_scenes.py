@@ -15,6 +15,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 from scipy.spatial import ConvexHull
 
 from wordsight.data.drawing import COLOURS, OUTLINES
+from wordsight.data.open import open_dataset
 from wordsight.data.scenes import (
     SCENE_CLASSES,
     SEEN,
@@ -292,6 +293,25 @@ def test_written_files_are_the_pictures(tmp_path: Path) -> None:
                     stored.append(np.asarray(picture))
             np.testing.assert_array_equal(stored, images[labels == name])
     assert [path.name for path in folder.parent.iterdir()] == ["scenes"]
+
+
+def test_written_archives_are_the_pictures(tmp_path: Path) -> None:
+    names = ("red circle", "gold star")
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        counts = write_scenes(folder, 3, 2, names, image_size=(16, 20), per_archive=4)
+        assert counts == {"train": 6, "test": 4}
+    made = [f"{split}-00000{k}.tar" for split, k in (("test", 0), ("train", 0), ("train", 1))]
+    assert sorted(path.name for path in folder.iterdir()) == made
+    for name in made:  # the same twice
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    expected: dict[Split, int] = {"train": 3, "test": 2}
+    for split, n_images in expected.items():
+        images, labels = make_scenes(n_images, names, (16, 20), split=split)
+        batch = open_dataset(folder, split=split).images(None)
+        np.testing.assert_array_equal(batch.images, images)
+        np.testing.assert_array_equal(batch.labels, labels)
+    with pytest.raises(InputError, match="per_archive"):
+        write_scenes(tmp_path / "c", 1, 1, names, per_archive=0)
 
 
 def test_existing_folder_is_kept_unless_told(tmp_path: Path) -> None:

@@ -148,6 +148,13 @@ def scenes(
     train: Annotated[int, typer.Option(help="Pictures of each class under train/.")] = 100,
     test: Annotated[int, typer.Option(help="Pictures of each class under test/.")] = 20,
     image_size: Annotated[int, typer.Option(help="Height and width, in pixels.")] = 32,
+    per_archive: Annotated[
+        int | None,
+        typer.Option(
+            help="Write tar archives of so many pictures, in WebDataset's layout.",
+            show_default="class folders",
+        ),
+    ] = None,
     random_state: Annotated[
         int, typer.Option("--seed", "--random-state", help="Draws everything that is random.")
     ] = 0,
@@ -170,6 +177,7 @@ def scenes(
         drawn,
         image_size=(image_size, image_size),
         random_state=random_state,
+        per_archive=per_archive,
     )
     if json_:
         console.print_json({"out": str(out), "classes": drawn, **written})

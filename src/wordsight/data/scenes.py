@@ -16,6 +16,7 @@ classes after another, before the default split was drawn up; no score on that s
 list of words chosen blindly would be harder.
 """
 
+import io
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wordsight.data.drawing import COLOURS, OUTLINES, paint
+from wordsight.data.webdataset_writing import write_archives
 from wordsight.exceptions import InputError
 from wordsight.storage import atomic_directory
 
@@ -194,6 +196,7 @@ def write_scenes(
     image_size: tuple[int, int] = (32, 32),
     random_state: int = 0,
     overwrite: bool = False,
+    per_archive: int | None = None,
 ) -> dict[Split, int]:
     """Write a synthetic data set as PNG files, ``folder/train/red circle/00000.png`` and so on.
 
@@ -214,6 +217,9 @@ def write_scenes(
         The seed, not negative.
     overwrite : bool, default False
         Replace `folder` where it exists; otherwise an existing one is refused.
+    per_archive : int, optional
+        Write tar archives of so many pictures in place of folders, ``folder/train-000000.tar`` and
+        so on, in WebDataset's layout.
 
     Returns
     -------
@@ -233,13 +239,25 @@ def write_scenes(
     }
     names = _check_classes(classes)
     size = _check_size(image_size)
+    n_together = None if per_archive is None else _check_count(per_archive, "per_archive", 1)
     with atomic_directory(folder, overwrite=overwrite) as root:
         for split, n_images in per_class.items():
+            pictures = _draw_all(names, n_images, split, size, random_state)
+            if n_together is not None:
+                write_archives(root, split, map(_packed, pictures), n_together)
+                continue
             for name in names:
                 (root / split / name).mkdir(parents=True)
-            for name, number, image in _draw_all(names, n_images, split, size, random_state):
+            for name, number, image in pictures:
                 Image.fromarray(image).save(root / split / name / f"{number:05d}.png")
     return {split: n_images * len(names) for split, n_images in per_class.items()}
+
+
+def _packed(picture: tuple[str, int, NDArray[np.uint8]]) -> tuple[str, str, str, bytes]:
+    name, number, image = picture
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "png")
+    return f"{name}/{number:05d}", "png", name, stream.getvalue()
 
 
 def _draw_all(
