@@ -8,8 +8,10 @@ an image has changed, it expects other names. What no longer counts is removed.
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from wordsight.data.sharding import Shard
@@ -260,10 +262,25 @@ def _do_shard(url: str, one: _Named, there: bool, work: Work, *shared: Any) -> b
     folder, name = PartFolder(url), f"{PARTS}/{one.name}"
     if there and folder.facts(name) is not None:
         return True
+    seconds, n_read = time.process_time(), _bytes_read()
     with part_of(one.n_whole):
         content, facts = work(one.shard, *shared)
-    folder.write(name, content, {**facts, "n_images": one.shard.n_images, "peak": _peak_memory()})
+    cost = {
+        "cpu_seconds": round(time.process_time() - seconds, 3),
+        "bytes_read": _bytes_read() - n_read,
+        "peak": _peak_memory(),
+    }
+    folder.write(name, content, {**facts, "n_images": one.shard.n_images, **cost})
     return False
+
+
+def _bytes_read() -> int:
+    """Return how much this process has read from files so far; 0 where that is unknown."""
+    try:
+        counts = Path("/proc/self/io").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return int(counts.split("rchar:")[1].split()[0])
 
 
 def _peak_memory() -> int:
@@ -319,6 +336,10 @@ class RunReport:
         Of the parts.
     worker_peak : int
         The most memory that a worker had at once, in bytes.
+    cpu_seconds : float
+        Processor time of the workers.
+    n_read : int
+        Bytes that they read.
     """
 
     kind: str
@@ -326,6 +347,8 @@ class RunReport:
     shards: list[ShardState]
     n_bytes: int
     worker_peak: int
+    cpu_seconds: float
+    n_read: int
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Count the shards and the images in each state."""
@@ -359,7 +382,7 @@ def show(url: str) -> RunReport:
         raise InputError(f"{url} holds no run; name the folder that was given as --run")
     manifest = _manifest(folder)
     there, failures = folder.names(PARTS), folder.names(FAILURES)
-    shards, n_bytes, peak = [], 0, 0
+    shards, n_bytes, peak, seconds, n_read = [], 0, 0, 0.0, 0
     for number, (name, first_row, n_images) in enumerate(manifest["parts"]):
         state, reason = _state(folder, name, there, failures)
         facts = None
@@ -368,10 +391,12 @@ def show(url: str) -> RunReport:
             state = "damaged" if facts is None else state
         if facts is not None:
             n_bytes += folder.size(f"{PARTS}/{name}")
-            peak = max(peak, int(facts.get("peak", 0)))
+            peak = max(peak, int(facts["peak"]))
+            seconds += float(facts["cpu_seconds"])
+            n_read += int(facts["bytes_read"])
         shards.append(ShardState(number, first_row, n_images, state, reason))
         report("checking the parts", number + 1, len(manifest["parts"]))
-    return RunReport(manifest["kind"], manifest["settings"], shards, n_bytes, peak)
+    return RunReport(manifest["kind"], manifest["settings"], shards, n_bytes, peak, seconds, n_read)
 
 
 def _state(
