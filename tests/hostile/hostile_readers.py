@@ -263,7 +263,7 @@ def _mat5(folder: Path) -> Target:
     }
     seeds = []
     for packed in (False, True):
-        stream = io.BytesIO()
+        stream: Any = io.BytesIO()
         savemat(stream, given, do_compression=packed)
         seeds.append(stream.getvalue())
     return Target(

@@ -447,7 +447,8 @@ class RayCluster(Cluster):
                 yield self._here(reference) if small else reference
 
         if small:
-            return pairwise(sums(), merge)
+            total: _T = pairwise(sums(), merge)
+            return total
         found: _T = self._here(pairwise(sums(), lambda a, b: self._merge.remote(shared, a, b)))
         return found
 

@@ -193,4 +193,4 @@ def as_npy(array: NDArray[Any]) -> list[bytes | memoryview]:
     """Return an array as the bytes of a .npy file, without a copy of it."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    return [header.getvalue(), memoryview(np.ascontiguousarray(array)).cast("B")]
+    return [header.getvalue(), np.ascontiguousarray(array).data.cast("B")]

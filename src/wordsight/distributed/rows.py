@@ -86,6 +86,10 @@ def _blocks_of_part(
     return np.concatenate([work(chosen[cut]) for cut in cuts])
 
 
+_Cut = tuple[FeaturePart, NDArray[np.int64] | None, tuple[NDArray[Any], ...]]
+"""A part, which of its rows (None is all), and what goes along with them."""
+
+
 class ClusterRows(SpreadRows):
     """Features of images in parts, each of which a worker can read.
 
@@ -151,11 +155,9 @@ class ClusterRows(SpreadRows):
         """Read some rows here."""
         return self._here[rows]
 
-    def _cut(
-        self, rows: NDArray[np.int64] | None, along: Sequence[NDArray[Any]]
-    ) -> list[tuple[FeaturePart, NDArray[np.int64] | None, tuple[NDArray[Any], ...]]]:
+    def _cut(self, rows: NDArray[np.int64] | None, along: Sequence[NDArray[Any]]) -> list[_Cut]:
         """Return each part that has some of the rows, those rows, and what goes along."""
-        found = []
+        found: list[_Cut] = []
         for part, start, stop in zip(self._parts, self._ends[:-1], self._ends[1:], strict=True):
             if rows is None:
                 found.append((part, None, tuple(array[start:stop] for array in along)))
@@ -187,7 +189,8 @@ class ClusterRows(SpreadRows):
         if where is self._cluster:
             table, sent = self._shared, where.share(work)
         calls = [(table, sent, part, chosen, *arrays) for part, chosen, arrays in cut]
-        return where.fold(_on_part, calls, merge, small=small, on_done=done)
+        found: _T = where.fold(_on_part, calls, merge, small=small, on_done=done)
+        return found
 
     def each(
         self, work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[np.int64] | None = None
