@@ -18,8 +18,8 @@ _N_IMAGES = 360
 
 def run(setting: Setting) -> Outcome:
     """Ask the same from a new explorer each time, by one client, by 32 and by 1,000."""
-    n_atoms, n_requests = (50, 500) if setting.quick else (1600, 5000)
-    sizes = (1, 32, 100 if setting.quick else 1000)
+    n_atoms, n_requests = (50, 200) if setting.quick else (1600, 2000)
+    sizes = (1, 100) if setting.quick else (1, 32, 1000)
     facts: dict[str, Any] = {}
     peaks, wrong = [], 0
     with room() as folder:
@@ -98,7 +98,7 @@ BENCHMARK = Benchmark(
     name="explorer",
     title="Explorer under load",
     about="`wordsight explore` with a model of 1,600 atoms and 360 images in a process of its own, "
-    "asked 5,000 times by clients on the same cores: session, map, gate, a script, images, what is "
+    "asked 2,000 times by clients on the same cores: session, map, gate, a script, images, what is "
     "said of them, words and dropped pictures, an eighth each. Clients keep their connections, and "
     "come again a second after they are told to; times run until the answer is there.",
     targets=(
