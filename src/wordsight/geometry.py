@@ -7,7 +7,15 @@ from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
 
-__all__ = ["check_metric", "cosine", "directions", "shares_of", "similarity", "sq_dist"]
+__all__ = [
+    "check_metric",
+    "cosine",
+    "directions",
+    "means_of",
+    "shares_of",
+    "similarity",
+    "sq_dist",
+]
 
 
 def sq_dist(S: NDArray[Any], W: NDArray[Any]) -> NDArray[np.float64]:
@@ -105,3 +113,24 @@ def shares_of(points: NDArray[Any], words: NDArray[Any]) -> NDArray[np.float64]:
         table
     )
     return shares
+
+
+def means_of(W: NDArray[np.float64], codes: NDArray[np.intp], n: int) -> NDArray[np.float64]:
+    """Return the mean of the vectors of each code.
+
+    Parameters
+    ----------
+    W : ndarray of float64, shape (m, d)
+    codes : ndarray of int, shape (m,)
+        Each of 0 to n − 1 at least once.
+    n : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n, d)
+    """
+    means = np.empty((n, W.shape[1]))
+    means[codes] = W  # of most codes there is one
+    for code in np.flatnonzero(np.bincount(codes, minlength=n) > 1):
+        means[code] = W[codes == code].mean(0)
+    return means

@@ -22,7 +22,9 @@ __all__ = [
     "Scores",
     "SeenUnseenCurve",
     "accuracy",
+    "confused_classes",
     "confusion_matrix",
+    "confusion_of_many",
     "expected_calibration_error",
     "harmonic_mean",
     "macro_accuracy",
@@ -35,6 +37,9 @@ __all__ = [
 ]
 
 Names = NDArray[np.str_]
+
+MANY_CLASSES = 1000
+"""Above so many classes, scores name only those that images are of or are called."""
 
 # accuracies are sums of fractions and miss a round number such as 0.7 by about this much
 _ROUNDING = 1e-12
@@ -90,12 +95,12 @@ def per_class_accuracy(
         Accuracy by class; None for a class without images.
     """
     true, predicted = _pair(y_true, y_pred)
-    right = true == predicted
-    result: dict[str, float | None] = {}
-    for name in (np.unique(true) if classes is None else _names(classes)).tolist():
-        of_class = right[true == name]
-        result[name] = float(of_class.mean()) if of_class.size else None
-    return result
+    present, codes = np.unique(true, return_inverse=True)
+    shares = np.bincount(codes, weights=true == predicted) / np.bincount(codes)
+    found: dict[str, float | None] = dict(zip(present.tolist(), shares.tolist(), strict=True))
+    if classes is None:
+        return found
+    return {name: found.get(name) for name in _names(classes).tolist()}
 
 
 def macro_accuracy(
@@ -150,6 +155,48 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: ArrayLike) -
     rows, columns = (_rows(labels, names, order) for labels in (true, predicted))
     flat = np.bincount(rows * len(names) + columns, minlength=len(names) ** 2)
     return flat.reshape(len(names), len(names)).astype(np.int64)
+
+
+def confused_classes(y_true: ArrayLike, y_pred: ArrayLike, classes: ArrayLike) -> list[str]:
+    """Return the classes that a confusion matrix is made of: all, but of very many 1,000.
+
+    These are then the classes that images most often are of or are called, in the order of
+    `classes`: a matrix of all of 100,000 would hold 10¹⁰ numbers.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of str, shape (n,)
+        True and predicted class names.
+    classes : array-like of str
+
+    Returns
+    -------
+    list of str
+        All where there are at most 1,000.
+    """
+    names = _names(classes)
+    if len(names) <= MANY_CLASSES:
+        return names.tolist()
+    found, counts = np.unique(np.concatenate(_pair(y_true, y_pred)), return_counts=True)
+    often = found[np.argsort(-counts, kind="stable")[:MANY_CLASSES]]
+    return names[np.isin(names, often)].tolist()
+
+
+def confusion_of_many(
+    y_true: ArrayLike, y_pred: ArrayLike, classes: ArrayLike
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the confusion matrix of the `confused_classes`, and these.
+
+    Images of other classes, or called one of these, are not counted.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    shown = confused_classes(true, predicted, classes)
+    inside = np.isin(true, shown) & np.isin(predicted, shown)
+    if len(shown) == len(_names(classes)):
+        return shown, confusion_matrix(true, predicted, shown)
+    if not inside.any():
+        return shown, np.zeros((len(shown), len(shown)), dtype=np.int64)
+    return shown, confusion_matrix(true[inside], predicted[inside], shown)
 
 
 @dataclass(frozen=True)
@@ -359,6 +406,8 @@ def scores(
         `unseen_at_70_seen`, `best_harmonic_mean`: of the seen–unseen curve. `novelty_auroc`.
         `seen_called_novel`: the fraction of seen images that `y_pred` gives an unseen class.
         `n_images`. None stands for what is undefined; all accuracies are averaged over classes.
+        Of more than 1,000 classes `per_class` names those with images, and `confusion` is that of
+        `confusion_of_many`.
     """
     true, predicted = _pair(y_true, y_pred)
     _, as_seen = _pair(true, seen_predictions)
@@ -374,6 +423,9 @@ def scores(
     )
     called_novel = np.isin(predicted[~is_unseen], _names(unseen))
     per_class = per_class_accuracy(true, predicted, classes)
+    if len(classes) > MANY_CLASSES:
+        per_class = {name: value for name, value in per_class.items() if value is not None}
+    shown, matrix = confusion_of_many(true, predicted, classes)
     return Scores(
         n_images=len(true),
         seen_only_accuracy=macro_accuracy(true, as_seen, seen),
@@ -390,9 +442,7 @@ def scores(
         novelty_auroc=novelty_auroc(is_unseen, novelty_score),
         seen_called_novel=float(called_novel.mean()) if called_novel.size else None,
         per_class=per_class,
-        confusion=Confusion(
-            classes=classes, matrix=confusion_matrix(true, predicted, classes).tolist()
-        ),
+        confusion=Confusion(classes=shown, matrix=matrix.tolist()),
     )
 
 

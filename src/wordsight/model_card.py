@@ -15,6 +15,9 @@ CARD_PICTURES = {
 }
 """Pictures that a card shows, in this order, and what is said of each to those who do not see."""
 
+_SHOWN = 1000
+"""Classes that a card names at most."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -77,6 +80,9 @@ def _classes(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     rows = [
         f"| {_cell(name)} | seen | {counts.get(str(name), '')} |" for name in config["seen"]
     ] + [f"| {_cell(name)} | unseen | 0 |" for name in config["unseen"]]
+    if len(rows) > _SHOWN:
+        rest = f"… and {len(rows) - _SHOWN:,} more, all of which are in config.json"
+        rows = [*rows[:_SHOWN], f"| {rest} | | |"]
     return "\n".join(
         ["## Classes", "", "| class | kind | training images |", "|---|---|---|", *rows]
     )

@@ -6,7 +6,7 @@ An image that cannot be read has a row, too, with the reason. Memory holds a few
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from wordsight.classifiers.class_words import listed
 from wordsight.classifiers.cross_modal import CrossModalClassifier
 from wordsight.classifiers.recognition import Recognition
 from wordsight.data.dataset import Dataset
@@ -47,6 +48,8 @@ class Prediction:
         The words nearest to where the image is mapped, the nearest first.
     error : str or None
         Why the image cannot be read.
+    top_classes : tuple of (str, float)
+        The most probable classes with their probabilities, as many as were asked for.
     """
 
     path: str
@@ -56,6 +59,7 @@ class Prediction:
     novelty_proba: float | None = None
     nearest_words: tuple[str, ...] = ()
     error: str | None = None
+    top_classes: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass
@@ -97,6 +101,7 @@ def predict_all(
     *,
     among: Sequence[str] | None = None,
     n_nearest: int = 5,
+    n_top: int = 0,
 ) -> Iterator[Prediction]:
     """Yield a prediction for every image, in order.
 
@@ -110,6 +115,8 @@ def predict_all(
         Choose among these classes alone; the probability is then p(y | image, y is one of them).
     n_nearest : int, default 5
         How many nearest words to name.
+    n_top : int, default 0
+        How many of the most probable classes to name, with their probabilities.
 
     Yields
     ------
@@ -121,7 +128,7 @@ def predict_all(
     InputError
         A class of `among` is not one of the model's.
     """
-    for batch in predict_batches(model, datasets, among=among, n_nearest=n_nearest):
+    for batch in predict_batches(model, datasets, among=among, n_nearest=n_nearest, n_top=n_top):
         yield from batch
 
 
@@ -131,13 +138,14 @@ def predict_batches(
     *,
     among: Sequence[str] | None = None,
     n_nearest: int = 5,
+    n_top: int = 0,
     start: int = 0,
 ) -> Iterator[list[Prediction]]:
     """Yield the predictions of `predict_all` as they are computed, some images at a time.
 
     Parameters
     ----------
-    model, datasets, among, n_nearest
+    model, datasets, among, n_nearest, n_top
         As for `predict_all`.
     start : int, default 0
         How many rows there are already. Where they are whole batches, the others come out bit for
@@ -153,13 +161,14 @@ def predict_batches(
     InputError
         As for `predict_all`.
     """
-    if n_nearest < 0:
-        raise InputError(f"n_nearest={n_nearest} words were asked for; ask for 0 or more")
+    for name, value, what in (("n_nearest", n_nearest, "words"), ("n_top", n_top, "classes")):
+        if value < 0:
+            raise InputError(f"{name}={value} {what} were asked for; ask for 0 or more")
     if among is not None:
         _check_among(model, among)
     for dataset in datasets:
         if start < len(dataset):
-            yield from _predict_one(model, dataset, among, n_nearest, start)
+            yield from _predict_one(model, dataset, among, (n_nearest, n_top), start)
         start = max(0, start - len(dataset))
 
 
@@ -167,31 +176,21 @@ def _predict_one(
     model: CrossModalClassifier,
     dataset: Dataset,
     among: Sequence[str] | None,
-    n_nearest: int,
+    counts: tuple[int, int],
     start: int,
 ) -> Iterator[list[Prediction]]:
     images = SkipBroken(dataset, start)
-    at = start  # the first image that has no row yet
     recognised = (
-        (rows.tolist(), list(_predictions(model, found, among, n_nearest)))
+        (rows, list(_predictions(model, found, among, *counts)))
         for rows, found in model.stream(images)
     )
-    n_broken = 0  # those of `images.broken` that have a row
-    for rows, made in _on_one_thread(recognised):
-        batch: list[Prediction] = []
-        for row, (label, probability, novel, proba, near) in zip(rows, made, strict=True):
-            if at < row:
-                batch += map(_unread, images.broken[n_broken : n_broken + row - at])
-                n_broken += row - at
-            batch.append(Prediction(dataset.name(row), label, probability, novel, proba, near))
-            at = row + 1
-        yield batch
-    if at < len(dataset):
-        yield list(map(_unread, images.broken[n_broken:]))
-
-
-def _unread(one: BrokenImage) -> Prediction:
-    return Prediction(one.name, error=one.reason)
+    for batch in images.with_broken(_on_one_thread(recognised)):
+        yield [
+            Prediction(one.name, error=one.reason)
+            if isinstance(one, BrokenImage)
+            else replace(one[1], path=dataset.name(one[0]))
+            for one in batch
+        ]
 
 
 def _on_one_thread(work: Generator[_T]) -> Iterator[_T]:
@@ -227,29 +226,50 @@ def _predictions(
     found: Recognition,
     among: Sequence[str] | None,
     n_nearest: int,
-) -> Iterator[tuple[str, float, bool, float, tuple[str, ...]]]:
-    labels: NDArray[np.generic] = found.label
-    probability = found.probability
-    if among is not None:
-        labels, probability = found.among(among), found.among_proba(among).max(1)
+    n_top: int,
+) -> Iterator[Prediction]:
+    """Yield what is said of each image, which has no path yet."""
+    labels: NDArray[np.generic]
+    if among is None:
+        labels, probability = found.label, found.probability
+    else:
+        first = found.top_k(1, among)
+        labels, probability = found.classes[first.columns[:, 0]], first.proba[:, 0]
     near: list[list[str]] = [[] for _ in labels]
     if n_nearest:
         near = model.nearest_words(found.mapped, n_nearest)
+    top: list[tuple[tuple[str, float], ...]] = [() for _ in labels]
+    if n_top:
+        top = _named(found, n_top, among)
     for row, label in enumerate(labels):
-        yield (
-            str(label),
-            float(probability[row]),
-            bool(found.is_novel[row]),
-            float(found.novelty_proba[row]),
-            tuple(near[row]),
+        yield Prediction(
+            path="",
+            label=str(label),
+            probability=float(probability[row]),
+            is_novel=bool(found.is_novel[row]),
+            novelty_proba=float(found.novelty_proba[row]),
+            nearest_words=tuple(near[row]),
+            top_classes=top[row],
         )
 
 
+def _named(
+    found: Recognition, k: int, among: Sequence[str] | None
+) -> list[tuple[tuple[str, float], ...]]:
+    best = found.top_k(k, among)
+    names = found.classes[best.columns].astype(np.str_).tolist()
+    return [
+        tuple(zip(each, proba, strict=True))
+        for each, proba in zip(names, best.proba.tolist(), strict=True)
+    ]
+
+
 def _check_among(model: CrossModalClassifier, among: Sequence[str]) -> None:
-    known = [str(name) for name in model.classes_]
+    classes = [str(name) for name in model.classes_]
+    known = set(classes)
     unknown = [name for name in among if name not in known]
     if unknown or not among:
         raise InputError(
-            f"{', '.join(unknown) or 'no class'} was asked for; expected some of the model's "
-            f"classes: {', '.join(known)}"
+            f"{listed(unknown) or 'no class'} was asked for; expected some of the model's "
+            f"classes: {listed(classes)}"
         )

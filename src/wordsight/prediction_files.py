@@ -22,6 +22,7 @@ _FIELDS = (
     "nearest_words",
     "error",
 )
+_TOP = "top_classes"
 _BATCH = 4096
 
 Write = Callable[[Prediction], None]
@@ -42,6 +43,7 @@ def write_predictions(
     predictions: Iterable[Prediction],
     path: Path,
     *,
+    top: bool = False,
     on_written: Callable[[Path], object] | None = None,
 ) -> None:
     """Write predictions as they come to a file that appears whole or not at all.
@@ -51,7 +53,10 @@ def write_predictions(
     predictions : iterable of Prediction
     path : pathlib.Path
         Ends in ``.csv``, ``.parquet``, ``.jsonl`` or ``.ndjson``; one that is there is replaced.
-        In CSV the nearest words are separated by spaces, and what is not there is empty.
+        In CSV the nearest words are separated by spaces, the most probable classes are JSON, and
+        what is not there is empty.
+    top : bool, default False
+        Write the most probable classes, too.
     on_written : callable, optional
         Called with the whole file before it takes its place under `path`.
 
@@ -64,23 +69,27 @@ def write_predictions(
     """
     opened = ENDINGS[check_ending(path)]
     with atomic_path(path) as temporary:
-        with opened(temporary) as write:
+        with opened(temporary, top) as write:
             for prediction in predictions:
                 write(prediction)
         if on_written is not None:
             on_written(temporary)
 
 
-def as_dict(prediction: Prediction) -> dict[str, Any]:
-    """Return a prediction as JSON knows it."""
+def as_dict(prediction: Prediction, *, top: bool = False) -> dict[str, Any]:
+    """Return a prediction as JSON knows it, with the most probable classes where they are asked."""
     row = {name: getattr(prediction, name) for name in _FIELDS}
     row["nearest_words"] = list(prediction.nearest_words)
+    if top:
+        row[_TOP] = [
+            {"class": name, "probability": proba} for name, proba in prediction.top_classes
+        ]
     return row
 
 
-def json_line(prediction: Prediction) -> str:
+def json_line(prediction: Prediction, *, top: bool = False) -> str:
     """Return a prediction as a line of JSON, without its line end."""
-    return json.dumps(as_dict(prediction), ensure_ascii=False, allow_nan=False)
+    return json.dumps(as_dict(prediction, top=top), ensure_ascii=False, allow_nan=False)
 
 
 class _UnixLines:
@@ -98,10 +107,10 @@ class _UnixLines:
 
 
 @contextmanager
-def _csv(path: Path) -> Iterator[Write]:
+def _csv(path: Path, top: bool) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(_UnixLines(file))
-        writer.writerow(_FIELDS)
+        writer.writerow([*_FIELDS, _TOP] if top else _FIELDS)
 
         def write(one: Prediction) -> None:
             fields = [
@@ -113,6 +122,9 @@ def _csv(path: Path) -> Iterator[Write]:
                 " ".join(one.nearest_words),
                 one.error,
             ]
+            if top:
+                best = [[name, float(f"{proba:.6g}")] for name, proba in one.top_classes]
+                fields.append(json.dumps(best, ensure_ascii=False) if best else None)
             writer.writerow(fields)
 
         yield write
@@ -123,13 +135,13 @@ def _number(value: float | None) -> str | None:
 
 
 @contextmanager
-def _json_lines(path: Path) -> Iterator[Write]:
+def _json_lines(path: Path, top: bool) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        yield lambda one: print(json_line(one), file=file)
+        yield lambda one: print(json_line(one, top=top), file=file)
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[Write]:
+def _parquet(path: Path, top: bool) -> Iterator[Write]:
     import pyarrow as pa  # noqa: PLC0415 - takes long to start, and few need it here
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -142,12 +154,15 @@ def _parquet(path: Path) -> Iterator[Write]:
         ("nearest_words", pa.list_(pa.string())),
         ("error", pa.string()),
     ]
+    if top:
+        best = pa.struct([pa.field("class", pa.string()), pa.field("probability", pa.float64())])
+        fields.append((_TOP, pa.list_(best)))
     schema = pa.schema(fields)
     waiting: list[dict[str, Any]] = []
     with path.open("wb") as file, pq.ParquetWriter(file, schema) as writer:
 
         def write(one: Prediction) -> None:
-            waiting.append(as_dict(one))
+            waiting.append(as_dict(one, top=top))
             if len(waiting) == _BATCH:
                 flush()
 
@@ -159,7 +174,7 @@ def _parquet(path: Path) -> Iterator[Write]:
         flush()
 
 
-ENDINGS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
+ENDINGS: dict[str, Callable[[Path, bool], AbstractContextManager[Write]]] = {
     ".csv": _csv,
     ".parquet": _parquet,
     ".jsonl": _json_lines,

@@ -18,7 +18,6 @@ from safetensors.numpy import load_file, save_file
 
 from wordsight import __version__
 from wordsight.classifiers.cross_modal import CrossModalClassifier
-from wordsight.classifiers.recognition import Recognition
 from wordsight.data.dataset import Dataset
 from wordsight.data.source import BrokenImage
 from wordsight.exceptions import WordsightError
@@ -29,7 +28,7 @@ from wordsight.storage import atomic_path
 
 __all__ = ["kept_gallery"]
 
-_ARRAYS = ("mapped", "seen_proba", "unseen_proba", "novelty_score", "novelty_proba", "proba")
+_ARRAYS = ("mapped", "seen_proba", "novelty_score", "novelty_proba")
 
 
 def kept_gallery(
@@ -95,7 +94,6 @@ def _write(place: Path, gallery: Gallery) -> None:
     broken = json.dumps([asdict(one) for one in gallery.broken]).encode()
     arrays: dict[str, NDArray[Any]] = {name: getattr(found, name) for name in _ARRAYS}
     arrays |= {"rows": gallery.rows, "colours": gallery.colours}
-    arrays["threshold"] = np.array([found.threshold])
     arrays["broken"] = np.frombuffer(broken, dtype=np.uint8)
     with atomic_path(place) as temporary:
         save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, temporary)
@@ -105,12 +103,7 @@ def _read(place: Path, model: CrossModalClassifier, data: Dataset) -> Gallery | 
     try:
         kept = load_file(place)
         broken = json.loads(kept["broken"].tobytes())
-        recognition = Recognition(
-            classes=model.classes_,
-            n_seen=len(model.seen_),
-            threshold=float(kept["threshold"][0]),
-            **{name: kept[name] for name in _ARRAYS},
-        )
+        recognition = model.recalled(**{name: kept[name] for name in _ARRAYS})
         return Gallery(
             data, kept["rows"], recognition, kept["colours"],
             tuple(BrokenImage(**one) for one in broken),

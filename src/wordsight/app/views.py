@@ -106,10 +106,10 @@ def map_view(state: State, layouts: Layouts, initial: CrossModalClassifier) -> M
             "x": _rounded(now.points[:, 0]),
             "y": _rounded(now.points[:, 1]),
             "label": _codes(gallery.labels, gallery.data.class_names, len(gallery.rows)),
-            "predicted": gallery.proba.argmax(1).tolist(),
+            "predicted": gallery.recognition.column.tolist(),
             "novelty": _rounded(state.scores, 7),
             "novel": (gallery.novelty_score > 0).astype(int).tolist(),
-            "proba": _rounded(gallery.proba.max(1), 3),
+            "proba": _rounded(gallery.recognition.probability, 3),
         },
         "words": [
             {"name": name, "kind": _kind(column, n_seen), "x": _short(x), "y": _short(y)}
@@ -126,9 +126,9 @@ def gate_view(state: State) -> GateAnswer:
     gallery, model = state.images(), state.model
     n_seen, n_images = len(model.seen_), len(gallery.rows)
     score = np.array(_rounded(state.scores, 7))
-    unseen_guess = np.full(n_images, -1)
-    if gallery.unseen_proba.shape[1]:
-        unseen_guess = n_seen + gallery.unseen_proba.argmax(1)
+    unseen_guess = gallery.recognition.unseen_column
+    if unseen_guess is None:
+        unseen_guess = np.full(n_images, -1)
     seen_guess = gallery.seen_proba.argmax(1)
     truth = np.array(_codes(gallery.labels, state.classes, n_images))
     return {

@@ -6,6 +6,7 @@ Names are compared in Unicode NFC, as everywhere: two spellings of one name are 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,9 +16,12 @@ from wordsight.exceptions import InputError
 from wordsight.words.spelling import LONGEST_NAME, canonical, shortened
 from wordsight.words.vectors import WordVectors
 
-__all__ = ["ClassWords", "check_classes", "columns_of"]
+__all__ = ["ClassWords", "check_classes", "columns_of", "listed"]
 
 OnMissing = Literal["error", "compose"]
+
+_LISTED = 30
+"""Names in a sentence at most."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,25 @@ class ClassWords:
             vectors[len(seen) :],
         )
 
-    @property
+    @cached_property
     def classes(self) -> NDArray[Any]:
         """Seen classes, then unseen ones; labels keep their type while none is unseen."""
         if not len(self.unseen):
             return self.seen
         return np.concatenate([self.seen.astype(np.str_), self.unseen])
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each class stands in `classes`, by its canonical spelling."""
+        return {canonical(name): place for place, name in enumerate(map(str, self.classes))}
+
+    def vector_at(self, place: int) -> NDArray[Any]:
+        """Return one row of `vectors`, without making them all."""
+        n_seen = len(self.seen)
+        row: NDArray[Any] = (
+            self.seen_vectors[place] if place < n_seen else self.unseen_vectors[place - n_seen]
+        )
+        return row
 
     @property
     def vectors(self) -> NDArray[Any]:
@@ -86,7 +103,7 @@ class ClassWords:
             names = list(names)
             self.check_described(names)
         added = [str(name) for name in names]
-        known = _spelled(self.classes)
+        known = set(self.places)
         for name in added:
             _check_name(name)
             if canonical(name) in known:
@@ -123,7 +140,7 @@ class ClassWords:
         lacking = [str(name) for name in names if canonical(str(name)) not in described]
         if lacking:
             raise InputError(
-                f"{', '.join(lacking)} is named, and the model knows classes by "
+                f"{listed(lacking)} is named, and the model knows classes by "
                 f"{_kind(self.words)}: a word's vector would mean nothing there; describe "
                 "each in a sentence (describe, or --also-described FILE)"
             )
@@ -141,7 +158,7 @@ class ClassWords:
             if canonical(name) not in unseen:
                 raise InputError(
                     f"{name} is not a class of the model; its unseen classes are: "
-                    f"{', '.join(self.unseen) or 'none'} (name one of them)"
+                    f"{listed(self.unseen) or 'none'} (name one of them)"
                 )
         gone = _spelled(removed)
         kept = np.array([canonical(name) not in gone for name in self.unseen.tolist()], dtype=bool)
@@ -192,6 +209,13 @@ def _check_name(name: str) -> None:
         ) from error
 
 
+def listed(names: Iterable[Any]) -> str:
+    """Return names as a sentence shows them: the first, and how many more there are."""
+    shown = [str(name) for name in names]
+    more = f" and {len(shown) - _LISTED:,} more" if len(shown) > _LISTED else ""
+    return ", ".join(shown[:_LISTED]) + more
+
+
 def columns_of(classes: Iterable[Any], asked: Sequence[str]) -> NDArray[np.int64]:
     """Return where some classes stand among those of a model, shape (k,).
 
@@ -204,8 +228,8 @@ def columns_of(classes: Iterable[Any], asked: Sequence[str]) -> NDArray[np.int64
     missing = [str(name) for name in asked if canonical(str(name)) not in known]
     if missing or not len(asked):
         raise InputError(
-            f"{', '.join(missing) or 'no class'} was asked for; expected some of the model's "
-            f"classes: {', '.join(known)}"
+            f"{listed(missing) or 'no class'} was asked for; expected some of the model's "
+            f"classes: {listed(known)}"
         )
     return np.array([known[canonical(str(name))] for name in asked])
 
@@ -225,7 +249,7 @@ def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
     both = [name for name in unseen if canonical(name) in known]
     if both:
         raise InputError(
-            f"images of {', '.join(both)} were given for training, and the same classes are named "
+            f"images of {listed(both)} were given for training, and the same classes are named "
             "unseen; leave their images out, or do not name them unseen"
         )
     if len(seen) < 2:
@@ -233,4 +257,4 @@ def check_classes(seen: NDArray[Any], unseen: Sequence[str]) -> None:
         raise InputError(f"{given}; expected images of at least two seen classes to learn from")
     twice = sorted(name for name, n in Counter(map(canonical, unseen)).items() if n > 1)
     if twice:
-        raise InputError(f"{', '.join(twice)} is named unseen twice; name each class once")
+        raise InputError(f"{listed(twice)} is named unseen twice; name each class once")

@@ -12,7 +12,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from wordsight.classifiers.class_index import CANDIDATES, ClassIndex, check_index
 from wordsight.classifiers.class_words import ClassWords, check_classes
+from wordsight.classifiers.many_classes import ManyClasses
 from wordsight.classifiers.queries import AnswersWords
 from wordsight.classifiers.recognition import Recognition
 from wordsight.classifiers.selection import GATES, Goal, Selection, select, threshold_keeping
@@ -23,17 +25,18 @@ from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
-from wordsight.features.cache import FeatureCache
+from wordsight.features.cache import FeatureCache, FeatureMaker
 from wordsight.features.images import is_images
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
+from wordsight.leading import MANY
 from wordsight.mapping.base import HeldOutFit, SemanticMap, fit_held_out, moved_words
 from wordsight.mapping.linear import LinearMap
 from wordsight.novelty.base import NoveltyDetector
 from wordsight.novelty.combined import CombinedNovelty, check_classes_suffice
 from wordsight.novelty.gaussian import GaussianNovelty
 from wordsight.parameters import checked_random_state, is_between
-from wordsight.rows import StoredRows, by_blocks, draw_held_out
+from wordsight.rows import READ, StoredRows, by_blocks, draw_held_out
 from wordsight.validation import checked_labels, validated
 from wordsight.words.vectors import WordVectors
 
@@ -153,6 +156,8 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         Share of these images whose nearest seen word is that of their class.
     variance_ : float
         Mean squared distance, a coordinate, of held-out images from their word vectors.
+    class_index_ : ClassIndex or None
+        By what unseen classes are found after `use_index`; not saved.
     about_ : dict
         What a saved model says of its training; empty after `fit`.
     precision_ : str
@@ -171,6 +176,9 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
     >>> list(map(str, model.add_classes(["truck"]).classes_))
     ['car', 'dog', 'cat', 'truck']
     """
+
+    _index: tuple[int, int | None] | None = None
+    """What `use_index` was given."""
 
     def __init__(
         self,
@@ -206,7 +214,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         X: Any,
         y: Any = None,
         *,
-        cache: FeatureCache | None = None,
+        cache: FeatureCache | FeatureMaker | None = None,
         tune: bool | Goal = False,
     ) -> Self:
         """Learn from images of seen classes.
@@ -217,9 +225,10 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             A labelled data set, images, or ready features.
         y : array-like, shape (n,)
             Class names; a data set brings its own.
-        cache : FeatureCache, optional
+        cache : FeatureCache or FeatureMaker, optional
             Where the features of images, the longest part, are kept and found again; they then
-            never lie in memory all at once, and an interrupted fit goes on where it was.
+            never lie in memory all at once, and an interrupted fit goes on where it was. Or what
+            makes them elsewhere, such as on a cluster.
         tune : bool or Goal, default False
             Whether to choose the ridge term (where the map leaves it open), the gate (where
             `novelty` is None) and its threshold for a goal, on seen classes held out in turn as if
@@ -237,6 +246,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             vector, too few images for the false-novel rate asked for.
         """
         self._check_parameters()
+        self._index = None
         goal = (Goal() if tune else None) if isinstance(tune, bool) else tune
         labels = self._labels(X, y)
         seen, codes = np.unique(labels, return_inverse=True)
@@ -273,7 +283,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         self,
         X: Any,
         labels: NDArray[Any],
-        cache: FeatureCache | None,
+        cache: FeatureCache | FeatureMaker | None,
         held_out: NDArray[np.bool_],
     ) -> Any:
         if not is_images(X):
@@ -281,20 +291,18 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
         found: Any
-        if cache is None:
+        if isinstance(cache, FeatureMaker):
+            found = cache.fit_features(self.features_, X)
+        elif cache is None:
             extra: dict[str, Any] = {}
             if has_fit_parameter(self.features_, "held_out"):
                 # what learns from labels is surer of images it learned from than of new ones: no
                 # threshold may be set on these
                 extra = {"y": labels, "held_out": held_out}
             found = np.asarray(self.features_.fit_transform(X, **extra))
-        elif isinstance(self.features_, PatchFeatures):
-            found = self.features_.fit_stored(X, cache)
         else:
-            raise InputError(
-                f"a cache was given for features of {type(self.features_).__name__}; expected "
-                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
-            )
+            self._check_cacheable()
+            found = self.features_.fit_stored(X, cache)
         if len(found) != len(labels):
             raise InputError(
                 f"{len(found)} images could be read of the {len(labels)} that are labelled; "
@@ -622,6 +630,50 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         self.reference_points_, self.reference_codes_ = reference or (None, None)
         return self._set_classes(class_words, calibrate=False)
 
+    def use_index(
+        self, n_candidates: int | None = CANDIDATES, *, n_probe: int | None = None
+    ) -> Self:
+        """Find the nearest unseen classes by an index from now on: faster, and not quite exact.
+
+        It needs the extra ``index`` (faiss), is made anew when the unseen classes change, and is
+        not saved. `predict`, `top_k` and the labels of `recognise` go by it; `predict_proba` and a
+        choice among some classes are exact as before.
+
+        Parameters
+        ----------
+        n_candidates : int or None, default 100
+            How many classes are found for each image: probabilities are those among them. None
+            takes the index away.
+        n_probe : int or None, default None
+            How many of the index's lists are looked through; None is one in twenty.
+
+        Returns
+        -------
+        CrossModalClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Unseen classes are told apart with a correction for hubs; a number out of range.
+        MissingDependencyError
+            faiss is not installed.
+        """
+        check_is_fitted(self, "seen_classifier_")
+        settings = None if n_candidates is None else (n_candidates, n_probe)
+        self.class_index_ = self._indexed(self.unseen_classifier_, settings)
+        self._index = settings
+        return self
+
+    @staticmethod
+    def _indexed(
+        part: WordGaussians | WordDirections | None, settings: tuple[int, int | None] | None
+    ) -> ClassIndex | None:
+        if settings is None:
+            return None
+        check_index(settings[0])
+        return None if part is None else ClassIndex(part, *settings)
+
     def _set_classes(self, class_words: ClassWords, *, calibrate: bool = True) -> Self:
         """Tell the unseen classes apart by their words; all or nothing changes."""
         unseen_classifier: WordGaussians | WordDirections | None = None
@@ -639,8 +691,10 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             # codes, not names: its classes then stay in the order of the columns
             codes = np.arange(len(class_words.unseen))
             unseen_classifier = part.fit(unseen_words, codes, **extra)
+        class_index = self._indexed(unseen_classifier, self._index)
         self._class_words = class_words
         self.unseen_classifier_ = unseen_classifier
+        self.class_index_ = class_index
         if calibrate and self.novelty_.compares_words:  # the scores are others now
             self.novelty_.set_unseen(unseen_words)
             self._calibrate(
@@ -652,6 +706,9 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
 
     def recognise(self, X: Any) -> Recognition:
         """Return everything the model has to say of some images, computed once.
+
+        From 4,097 unseen classes on, its tables of images and classes are made only where they are
+        asked for (`unseen_proba`, `proba`).
 
         Parameters
         ----------
@@ -689,6 +746,17 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             judged = self.novelty_.judge(found.threshold - found.novelty_score)
         return self._joined(found.mapped, found.seen_proba, judged)
 
+    def recalled(
+        self,
+        *,
+        mapped: NDArray[Any],
+        seen_proba: NDArray[np.float64],
+        novelty_score: NDArray[np.float64],
+        novelty_proba: NDArray[np.float64],
+    ) -> Recognition:
+        """Return a recognition by this very model, of which these parts were kept."""
+        return self._joined(mapped, seen_proba, (-novelty_score, novelty_proba))
+
     def stream(
         self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], Recognition]]:
@@ -697,16 +765,23 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         Memory does not grow with the number of images. A data set that skips broken images skips
         their rows. With a cache, features of images are kept there and found again.
         """
-        for rows, features in self._feature_blocks(X, cache):
+        for rows, features in self.feature_blocks(X, cache=cache):
             yield rows, self._recognise_features(features)
 
-    def _feature_blocks(
-        self, X: Any, cache: FeatureCache | None = None
+    def feature_blocks(
+        self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Yield rows and features, a few at a time."""
+        """Yield rows and the features that the map sees of these images, a few at a time.
+
+        Memory does not grow with the number of images. A data set that skips broken images skips
+        their rows. With a cache, features of images are kept there and found again.
+        """
         check_is_fitted(self, "seen_classifier_")
         if is_images(X) and self.features_ is not None:
-            extra = {"cache": cache} if cache is not None else {}
+            extra = {}
+            if cache is not None:
+                self._check_cacheable()
+                extra = {"cache": cache}
             yield from self.features_.stream(X, **extra)
             return
         features = self._features_of(X)
@@ -725,11 +800,23 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         return _rows(validated(self, X, reset=False, dtype=[np.float32, np.float64]))
 
     def _recognise_features(self, X: NDArray[Any] | StoredRows) -> Recognition:
+        return self._joined(*self._factors(X))
+
+    def _factors(
+        self, X: NDArray[Any] | StoredRows
+    ) -> tuple[NDArray[Any], NDArray[Any], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return mapped points, p(y | V = s, x), and the scores and verdict of the gate."""
         S = by_blocks(self.mapping_.predict, X)
         seen_proba = by_blocks(
             self.seen_classifier_.predict_proba, S if self._seen_by_points else X
         )
-        return self._joined(S, seen_proba, self.novelty_.score_and_proba(self._gate_points(X, S)))
+        return S, seen_proba, self.novelty_.score_and_proba(self._gate_points(X, S))
+
+    def _parts(self, X: Any) -> Iterator[Recognition]:
+        """Yield what is recognised, some images at a time, for answers that are small."""
+        S, seen_proba, (score, novelty_proba) = self._factors(self._features_of(X))
+        for rows in [*blocks(len(S), READ)] or [slice(0, 0)]:
+            yield self._joined(S[rows], seen_proba[rows], (score[rows], novelty_proba[rows]))
 
     def _joined(
         self,
@@ -739,9 +826,22 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
     ) -> Recognition:
         """Join what is known of seen classes and of novelty with the unseen classes."""
         unseen = self.unseen_classifier_
-        unseen_proba = np.empty((len(S), 0)) if unseen is None else unseen.predict_proba(S)
         score, novelty_proba = judged
         novel = novelty_proba if self.gate == "probability" else (score < 0).astype(np.float64)
+        if unseen is not None and (self.class_index_ is not None or len(self.unseen_) > MANY):
+            return ManyClasses(
+                classes=self.classes_,
+                n_seen=len(self.seen_),
+                mapped=S,
+                seen_proba=seen_proba,
+                novelty_score=-score,
+                novelty_proba=novelty_proba,
+                novel=novel,
+                unseen=self.class_index_ or unseen,
+                join=join,
+                threshold=float(self.novelty_.offset_),
+            )
+        unseen_proba = np.empty((len(S), 0)) if unseen is None else unseen.predict_proba(S)
         return Recognition(
             classes=self.classes_,
             n_seen=len(self.seen_),
@@ -756,7 +856,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each image, seen or unseen, shape (n,)."""
-        return self.recognise(X).label
+        return np.concatenate([part.label for part in self._parts(X)])
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return p(y | x) of Eq. 2, shape (n, n_seen + n_unseen), in the order of `classes_`."""
@@ -787,9 +887,39 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         -------
         ndarray, shape (n,)
         """
-        return self.recognise(X).among(classes)
+        return np.concatenate([part.among(classes) for part in self._parts(X)])
+
+    def top_k(self, X: Any, k: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Return the k most probable classes of each image, exactly.
+
+        Memory does not grow with the number of unseen classes times that of images: from 4,097
+        unseen classes on they pass by in blocks.
+
+        Parameters
+        ----------
+        X : Dataset, images or features
+        k : int
+            At least 1; all classes where there are fewer.
+
+        Returns
+        -------
+        classes : ndarray, shape (n, k)
+            The most probable first; of equally probable ones the first of `classes_`.
+        probabilities : ndarray of float64, shape (n, k)
+            p(y | x).
+        """
+        found = [part.top_k(k) for part in self._parts(X)]
+        columns = np.concatenate([each.columns for each in found])
+        return self.classes_[columns], np.concatenate([each.proba for each in found])
 
     # Checks
+
+    def _check_cacheable(self) -> None:
+        if not isinstance(self.features_, PatchFeatures):
+            raise InputError(
+                f"a cache was given for features of {type(self.features_).__name__}; expected "
+                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
+            )
 
     def _check_tunable(self, n_seen: int) -> None:
         """Refuse what cannot be tuned before the long work."""

@@ -9,8 +9,10 @@ from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from wordsight.compute import blocks
 from wordsight.exceptions import InputError
-from wordsight.geometry import cosine
+from wordsight.geometry import cosine, directions, means_of
+from wordsight.leading import MANY, ClassScores, Leading, leading
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["Correction", "WordDirections", "mean_of_nearest", "soft_maximum"]
@@ -171,9 +173,7 @@ class WordDirections(ClassifierMixin, BaseEstimator):
         W, y = validated(self, W, y, dtype=np.float64)
         y = checked_labels(y, len(y))
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self.word_vectors_ = np.stack(
-            [W[codes == code].mean(0) for code in range(len(self.classes_))]
-        )
+        self.word_vectors_ = means_of(W, codes, len(self.classes_))
         seen = self.word_vectors_ if seen_words is None else self._table(seen_words, "seen_words")
         self.centre_ = seen.mean(0) if self.centre else np.zeros(W.shape[1])
         reference = None if points is None else self._table(points, "points")
@@ -187,8 +187,9 @@ class WordDirections(ClassifierMixin, BaseEstimator):
             self.temperature_ = self._learned_temperature(seen, reference, labels)
         self.hubness_ = np.zeros(len(self.classes_))
         if reference is not None:
-            to_reference = self._cosine(reference, self.word_vectors_)
-            self.hubness_ = self._hubness(to_reference, self.temperature_)
+            for cut in blocks(len(self.classes_), MANY):
+                to_reference = self._cosine(reference, self.word_vectors_[cut])
+                self.hubness_[cut] = self._hubness(to_reference, self.temperature_)
         return self
 
     def similarity(self, S: Any) -> NDArray[np.float64]:
@@ -224,9 +225,49 @@ class WordDirections(ClassifierMixin, BaseEstimator):
         proba: NDArray[np.float64] = softmax(self.similarity(S) / self.temperature_, axis=1)
         return proba
 
+    def top_k(self, S: Any, k: int, *, among: NDArray[np.int64] | None = None) -> Leading:
+        """Return the k most probable classes of each point, exactly, without an (n, C) table.
+
+        Parameters
+        ----------
+        S : array-like, shape (n, d)
+            Mapped points.
+        k : int
+            At least 1; all classes where there are fewer.
+        among : ndarray of int64, optional
+            Choose among these classes alone, by their places in `classes_`.
+
+        Returns
+        -------
+        Leading
+            ``columns`` and ``proba``, both (n, k), the most probable first.
+        """
+        check_is_fitted(self)
+        S = validated(self, S, reset=False, dtype=np.float64, any_size=True)
+        return leading(self.scores(), self.directed(S), k, among)
+
+    def directed(self, S: NDArray[Any]) -> NDArray[np.float64]:
+        """Return points or words counted from `centre_`, at length 1: as `scores` takes them."""
+        return directions(S - self.centre_)
+
+    def scores(self) -> ClassScores:
+        """Return how classes are scored, for `leading`: of directions from `centre_`."""
+        # made at its first use: few need it
+        ready: _DirectionScores | None = getattr(self, "_scores", None)
+        if ready is None or ready.hubness is not self.hubness_:
+            factor = 2.0 if self.correction == "csls" else 1.0
+            units = self.directed(self.word_vectors_)
+            ready = _DirectionScores(units, self.hubness_, factor, self.temperature_)
+            self._scores = ready
+        return ready
+
     def predict(self, S: Any) -> NDArray[Any]:
         """Return the class of the most similar word."""
-        best = self.similarity(S).argmax(1)
+        check_is_fitted(self)
+        if len(self.classes_) > MANY:
+            best = self.top_k(S, 1).columns[:, 0]
+        else:
+            best = self.similarity(S).argmax(1)
         names: NDArray[Any] = self.classes_[best]
         return names
 
@@ -322,3 +363,44 @@ class WordDirections(ClassifierMixin, BaseEstimator):
             raise InputError(f"temperature={t!r} was given; expected None or a number above 0")
         if not isinstance(self.centre, bool | np.bool_):
             raise InputError(f"centre={self.centre!r} was given; expected True or False")
+
+
+class _DirectionScores(ClassScores):
+    """Similarity over the temperature; CSLS's r(s), which is one number for a point, left out."""
+
+    def __init__(
+        self,
+        units: NDArray[np.float64],
+        hubness: NDArray[np.float64],
+        factor: float,
+        temperature: float,
+    ) -> None:
+        self.n_classes = len(units)
+        self.hubness = hubness
+        self._units, self._factor, self._temperature = units, factor, temperature
+
+    def product(
+        self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        return self._scaled(points @ self._units[classes].T, self.hubness[classes])
+
+    def exact(
+        self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        # only asked for where probabilities hang on the last digits of a cosine
+        found = np.einsum("pd,bd->pb", points, self._units[classes])
+        return self._scaled(found, self.hubness[classes])
+
+    def pairs(self, points: NDArray[np.float64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        found = np.einsum("qd,qd->q", points, self._units[columns])
+        return self._scaled(found, self.hubness[columns])
+
+    def error(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        unit = np.finfo(np.float64).eps * (self._units.shape[1] + 8)
+        return np.full(len(points), unit * self._factor / self._temperature)
+
+    def _scaled(
+        self, cosines: NDArray[np.float64], hubness: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        scaled: NDArray[np.float64] = (self._factor * cosines - hubness) / self._temperature
+        return scaled

@@ -8,8 +8,10 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from wordsight.compute import blocks
 from wordsight.exceptions import InputError
-from wordsight.geometry import sq_dist
+from wordsight.geometry import means_of, sq_dist
+from wordsight.leading import MANY, ClassScores, Leading, leading
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["WordGaussians"]
@@ -64,9 +66,7 @@ class WordGaussians(ClassifierMixin, BaseEstimator):
         if not 0 < self.variance < np.inf:
             raise InputError(f"variance={self.variance!r} was given; expected a number above 0")
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self.word_vectors_ = np.stack(
-            [W[codes == code].mean(0) for code in range(len(self.classes_))]
-        )
+        self.word_vectors_ = means_of(W, codes, len(self.classes_))
         return self
 
     def log_density(self, S: Any) -> NDArray[np.float64]:
@@ -74,11 +74,7 @@ class WordGaussians(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         S = validated(self, S, reset=False, dtype=np.float64)
         d = self.word_vectors_.shape[1]
-        constant = 0.5 * d * np.log(2.0 * np.pi * self.variance)
-        density: NDArray[np.float64] = (
-            -sq_dist(S, self.word_vectors_) / (2.0 * self.variance) - constant
-        )
-        return density
+        return _log_density(sq_dist(S, self.word_vectors_), d, self.variance)
 
     def predict_proba(self, S: Any) -> NDArray[np.float64]:
         """Return P(y | unseen, x), all classes being as likely beforehand.
@@ -96,8 +92,91 @@ class WordGaussians(ClassifierMixin, BaseEstimator):
         proba: NDArray[np.float64] = softmax(self.log_density(S), axis=1)
         return proba
 
+    def top_k(self, S: Any, k: int, *, among: NDArray[np.int64] | None = None) -> Leading:
+        """Return the k most probable classes of each point, exactly, without an (n, C) table.
+
+        Parameters
+        ----------
+        S : ndarray, shape (n, d)
+            Mapped points.
+        k : int
+            At least 1; all classes where there are fewer.
+        among : ndarray of int64, optional
+            Choose among these classes alone, by their places in `classes_`.
+
+        Returns
+        -------
+        Leading
+            ``columns`` and ``proba``, both (n, k), the most probable first.
+        """
+        check_is_fitted(self)
+        S = validated(self, S, reset=False, dtype=np.float64)
+        return leading(self.scores(), S, k, among)
+
+    def scores(self) -> ClassScores:
+        """Return how classes are scored, for `leading`."""
+        # made at its first use: few need it
+        ready: _GaussianScores | None = getattr(self, "_scores", None)
+        if ready is None or not ready.is_of(self.word_vectors_, self.variance):
+            ready = self._scores = _GaussianScores(self.word_vectors_, self.variance)
+        return ready
+
     def predict(self, S: Any) -> NDArray[Any]:
         """Return the class with the nearest word vector."""
-        best = self.log_density(S).argmax(1)
+        check_is_fitted(self)
+        if len(self.classes_) > MANY:
+            best = self.top_k(S, 1).columns[:, 0]
+        else:
+            best = self.log_density(S).argmax(1)
         names: NDArray[Any] = self.classes_[best]
         return names
+
+
+def _log_density(sq_dist: NDArray[Any], d: int, variance: float) -> NDArray[np.float64]:
+    constant = 0.5 * d * np.log(2.0 * np.pi * variance)
+    density: NDArray[np.float64] = -sq_dist / (2.0 * variance) - constant
+    return density
+
+
+class _GaussianScores(ClassScores):
+    """Log densities; by the product ``(s − c)·w − |w − c|²/2``, c the mean word, over σ²."""
+
+    def __init__(self, words: NDArray[np.float64], variance: float) -> None:
+        self.n_classes, self._d = words.shape
+        self._words, self._variance = words, variance
+        self._centre = words.mean(axis=0)
+        self._half = np.empty(len(words))
+        for cut in blocks(len(words), MANY):  # centred words would take as much memory as words
+            away = words[cut] - self._centre
+            self._half[cut] = 0.5 * np.einsum("cd,cd->c", away, away)
+        # of a word, and of a word from the mean: whichever is longer
+        self._longest = float(np.sqrt(2.0 * self._half.max())) + float(np.linalg.norm(self._centre))
+
+    def is_of(self, words: NDArray[np.float64], variance: float) -> bool:
+        """Tell whether these are the scores of a classifier with these words."""
+        return words is self._words and variance == self._variance
+
+    def product(
+        self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = (points - self._centre) @ self._words[classes].T
+        found -= self._half[classes]
+        found /= self._variance
+        return found
+
+    def exact(
+        self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        return _log_density(sq_dist(points, self._words[classes]), self._d, self._variance)
+
+    def pairs(self, points: NDArray[np.float64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        away = points - self._words[columns]
+        return _log_density(np.einsum("qd,qd->q", away, away), self._d, self._variance)
+
+    def error(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        # d products of coordinates, each rounded and added, on either way to the score: half of
+        # this, and a little for what follows
+        unit = np.finfo(np.float64).eps * (self._d + 8)
+        length = np.linalg.norm(points - self._centre, axis=1) + self._longest
+        bound: NDArray[np.float64] = unit * length**2 / self._variance
+        return bound

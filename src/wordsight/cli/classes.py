@@ -15,14 +15,20 @@ from wordsight.storage import check_writable
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
 
-__all__ = ["classes"]
+__all__ = ["SHOWN", "classes"]
+
+SHOWN = 1000
+"""Rows of a table of classes at most."""
 
 
 def classes(
     model: ModelPath,
     add: Annotated[
         list[str] | None,
-        typer.Option(help="Classes to recognise by name alone, separated by commas."),
+        typer.Option(
+            help="Classes to recognise by name alone, separated by commas, or @FILE with one a "
+            "line."
+        ),
     ] = None,
     also_described: Annotated[
         Path | None,
@@ -33,7 +39,7 @@ def classes(
     ] = None,
     remove: Annotated[
         list[str] | None,
-        typer.Option(help="Unseen classes to recognise no longer, separated by commas."),
+        typer.Option(help="Unseen classes to recognise no longer, separated by commas, or @FILE."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The model directory to make, with the classes changed.")
@@ -73,11 +79,10 @@ def classes(
         loaded.add_classes(described(also_described, text_model, "--also-described"))
     if out is not None:
         persistence.save_model(loaded, out, about=_about(loaded), overwrite=overwrite)
-    rows = _rows(loaded, nearest)
     if json_:
-        console.print_json(rows)
+        console.print_json(_rows(loaded, nearest, len(loaded.classes_)))
     else:
-        _print(rows)
+        _print(_rows(loaded, nearest, SHOWN), len(loaded.classes_))
     if out is not None:
         console.say(f"Wrote {out}.")
 
@@ -111,12 +116,13 @@ def _about(model: "CrossModalClassifier") -> dict[str, Any]:
     }
 
 
-def _rows(model: "CrossModalClassifier", n_words: int) -> list[dict[str, Any]]:
+def _rows(model: "CrossModalClassifier", n_words: int, n_rows: int) -> list[dict[str, Any]]:
     counts = model.about_.get("class_counts", {})
     kinds = ["seen"] * len(model.seen_) + ["unseen"] * len(model.unseen_)
+    names = [str(name) for name in model.classes_[:n_rows]]
+    nearest = model.words_near_each(names, n_words)
     rows: list[dict[str, Any]] = []
-    for name, kind in zip(map(str, model.classes_), kinds, strict=True):
-        near = model.words_near(name, n_words)
+    for name, kind, near in zip(names, kinds, nearest, strict=False):
         rows.append(
             {
                 "name": name,
@@ -128,7 +134,7 @@ def _rows(model: "CrossModalClassifier", n_words: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+def _print(rows: list[dict[str, Any]], n_classes: int) -> None:
     cells = []
     for row in rows:
         count = row["training_images"]
@@ -137,3 +143,5 @@ def _print(rows: list[dict[str, Any]]) -> None:
             (row["name"], row["kind"], "" if count is None else str(count), as_words(near))
         )
     console.print_table(None, ["class", "kind", "training images", "nearest words"], cells)
+    if n_classes > len(rows):
+        console.say(f"… and {n_classes - len(rows):,} more classes; --json names them all.")

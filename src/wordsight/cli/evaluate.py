@@ -9,6 +9,7 @@ import typer
 
 from wordsight.box import PREFIX
 from wordsight.cli import console
+from wordsight.cli.classes import SHOWN
 from wordsight.cli.images import named_split, say_skipped
 from wordsight.cli.options import (
     CachePath,
@@ -144,15 +145,12 @@ def _print(found: "Evaluation") -> None:
         [(name, _number(score), _number(by_chance)) for name, score, by_chance in rows],
         right=2,
     )
-    console.print_table(
-        None,
-        ["class", "accuracy", "chance"],
-        [
-            (name, _number(score), _number(chance["all"]))
-            for name, score in found["per_class"].items()
-        ],
-        right=2,
-    )
+    each = [
+        (name, _number(score), _number(chance["all"])) for name, score in found["per_class"].items()
+    ]
+    console.print_table(None, ["class", "accuracy", "chance"], each[:SHOWN], right=2)
+    if len(each) > SHOWN:
+        console.say(f"… and {len(each) - SHOWN:,} more classes; --json names them all.")
 
 
 def _number(value: float | None) -> str:

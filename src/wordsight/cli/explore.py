@@ -30,8 +30,9 @@ def explore(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Images to look at: a folder, a parquet file or folder, a CIFAR archive, a .npy "
-            "or .npz file. Without it, pictures can be dropped and classes taught, and no more."
+            help="Images to look at: a folder, a parquet file or folder, a .tar or CIFAR archive, "
+            "a .npy or .npz file. Without it, pictures can be dropped and classes taught, and no "
+            "more."
         ),
     ] = None,
     split: Annotated[
@@ -125,6 +126,8 @@ def explore(
         layouts = None
         if data is not None:
             session, layouts = _with_images(session, model, data, split, limit, layout, seed, cache)
+        else:
+            session = _with_room(session)
         access = Access.to(host, taken.getsockname()[1])
         app = create_app(session, layouts=layouts, access=access)
         if json_:
@@ -163,6 +166,21 @@ def _faults_told() -> Iterator[None]:
         log.removeHandler(teller)
 
 
+def _with_room(session: "Session") -> "Session":
+    """Leave out classes that the page has no room for."""
+    from wordsight.exploration.fewer_classes import with_fewer_classes  # noqa: PLC0415
+
+    n_classes, room = len(session.model.classes_), session.limits.classes
+    if n_classes <= room:
+        return session
+    model, gallery = with_fewer_classes(session.model, session.gallery, room)
+    console.say(
+        f"The model has {n_classes:,} classes, and the page has room for {room:,}: the unseen ones "
+        "that fewest images are nearest to are left out, also of a model saved from the page."
+    )
+    return replace(session, model=model, gallery=gallery)
+
+
 def _with_images(
     session: "Session",
     model: Path,
@@ -189,5 +207,7 @@ def _with_images(
         )  # fmt: skip
     console.say_broken([(one.name, one.reason) for one in gallery.broken])
     name = data.resolve().name + (f", {taken} split" if taken else "")
-    session = replace(session, gallery=gallery, data_name=name)
+    session = _with_room(replace(session, gallery=gallery, data_name=name))
+    assert session.gallery is not None
+    gallery = session.gallery
     return session, Layouts.of(session.model, gallery, kind=layout, random_state=seed, cache=kept)

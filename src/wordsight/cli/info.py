@@ -5,6 +5,7 @@ from typing import Any
 
 from wordsight.box import model_directory
 from wordsight.cli import console
+from wordsight.cli.classes import SHOWN
 from wordsight.cli.options import Json, ModelPath
 
 __all__ = ["info"]
@@ -29,7 +30,9 @@ def info(model: ModelPath, json_: Json = False) -> None:
     counts = about.get("class_counts", {})
     rows = [(name, "seen", str(counts.get(name, ""))) for name in config["seen"]]
     rows += [(name, "unseen", "") for name in config["unseen"]]
-    console.print_table(None, ["class", "kind", "training images"], rows, right=1)
+    console.print_table(None, ["class", "kind", "training images"], rows[:SHOWN], right=1)
+    if len(rows) > SHOWN:
+        console.say(f"… and {len(rows) - SHOWN:,} more classes; --json names them all.")
     shown = sorted(path.stem for path in model.glob("pictures/*.png"))
     pictures = [("pictures", f"{', '.join(shown)}, in {model / 'pictures'}")] if shown else []
     console.print_table(None, ["what", "value"], [*_facts(config), *pictures])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wordsight.cli import console
-from wordsight.exceptions import InputError
+from wordsight.exceptions import DataError, InputError
 
 if TYPE_CHECKING:
     from wordsight.words.vectors import WordVectors
@@ -125,8 +125,8 @@ ModelPath = Annotated[
 DataPath = Annotated[
     Path,
     typer.Argument(
-        help="Labelled images: a folder of class folders, a parquet file or folder, a CIFAR binary "
-        "archive, a .npy or .npz file."
+        help="Labelled images: a folder of class folders, a parquet file or folder, a .tar archive "
+        "or a folder of them, a CIFAR binary archive, a .npy or .npz file."
     ),
 ]
 
@@ -152,8 +152,33 @@ CachePrecision = Annotated[
 
 
 def names(given: list[str] | None) -> list[str]:
-    """Split comma lists, which may also be given several times; spaces within a name stay."""
-    return [part.strip() for text in given or [] for part in text.split(",")]
+    """Split comma lists, which may also be given several times; spaces within a name stay.
+
+    ``@FILE`` stands for the names in a file, one a line, which may hold commas.
+    """
+    found: list[str] = []
+    for text in given or []:
+        found += _names_in(Path(text[1:])) if text.startswith("@") else _split(text)
+    return found
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _names_in(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is no text in UTF-8; give a text with a name a line") from error
+    except OSError as error:
+        raise InputError(
+            f"the names in {file} cannot be read ({error.strerror}); give a text with a name a line"
+        ) from error
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise InputError(f"{file} holds no names; give a text with a name a line")
+    return found
 
 
 def described(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wordsight.cli import console
 from wordsight.exceptions import WordsightError
 from wordsight.storage import refuse_existing
+from wordsight.unfinished import discard_rows
 
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
@@ -46,6 +47,10 @@ class Job:
         Where to compute.
     overwrite : bool
         Whether outputs, and the rows of another unfinished run, may be replaced.
+    n_top : int
+        Most probable classes to name.
+    index : bool
+        Whether the model finds unseen classes by an index.
     """
 
     model_path: Path
@@ -55,6 +60,8 @@ class Job:
     n_nearest: int
     device: str | None
     overwrite: bool
+    n_top: int = 0
+    index: bool = False
 
     def batches(self, start: int = 0) -> "Iterator[list[Prediction]]":
         """Compute the rows from `start` on."""
@@ -65,6 +72,7 @@ class Job:
             self.inputs.datasets,
             among=self.among,
             n_nearest=self.n_nearest,
+            n_top=self.n_top,
             start=start,
         )
 
@@ -78,6 +86,8 @@ class Job:
             self.inputs.digest,
             among=self.among,
             n_nearest=self.n_nearest,
+            n_top=self.n_top,
+            index=self.index,
             device=self.device,
         )
 
@@ -134,7 +144,7 @@ def run(
     from wordsight.prediction import Summary  # noqa: PLC0415 - torch
     from wordsight.prediction_files import write_predictions  # noqa: PLC0415
     from wordsight.prediction_state import open_state  # noqa: PLC0415
-    from wordsight.sorting import sorting_into  # noqa: PLC0415
+    from wordsight.sorting import MARK, refuse_filled, sorting_into  # noqa: PLC0415
 
     summary, clock = Summary(), Clock()
     state: PredictionState | None = None
@@ -145,6 +155,8 @@ def run(
             state = opened.enter_context(open_state(out, key, restart=job.overwrite))
             if not state.stands(out):
                 refuse_existing(out, overwrite=job.overwrite)
+            if sort_into is not None and not state.stands(sort_into / MARK):
+                refuse_filled(sort_into, overwrite=job.overwrite)
             _complete(job, state, clock)
             rows = state.rows()
         else:
@@ -153,15 +165,24 @@ def run(
         if sort_into is not None:
             seen, classes = map(_texts, (job.model.seen_, job.model.classes_))
             sorter = opened.enter_context(
-                sorting_into(sort_into, seen=seen, classes=classes, copy=copy)
+                sorting_into(
+                    sort_into,
+                    seen=seen,
+                    classes=classes,
+                    copy=copy,
+                    on_written=None if state is None else state.finish,
+                )
             )
             rows = sorter.pass_on(rows, job.inputs.files())
         if out is None:
-            _print_rows(rows, json_=json_)
+            _print_rows(rows, json_=json_, top=job.n_top > 0)
         else:
-            write_predictions(rows, out, on_written=None if state is None else state.finish)
+            finish = None if state is None else state.finish
+            write_predictions(rows, out, top=job.n_top > 0, on_written=finish)
     if state is not None:
         state.remove()
+    elif out is not None:
+        discard_rows(out)
     return summary, clock
 
 
@@ -178,24 +199,28 @@ def _complete(job: Job, state: "PredictionState", clock: Clock) -> None:
     state.commit()
 
 
-def _print_rows(rows: "Iterator[Prediction]", *, json_: bool) -> None:
+def _print_rows(rows: "Iterator[Prediction]", *, json_: bool, top: bool) -> None:
     if json_:
         from wordsight.prediction_files import json_line  # noqa: PLC0415 - torch
 
         for row in rows:
-            console.print_line(json_line(row))
+            console.print_line(json_line(row, top=top))
         return
     columns = ["image", "label", "probability", "novel", "nearest words, or error"]
+    if top:
+        columns.insert(3, "most probable classes")
     while some := list(islice(rows, ROWS_A_TABLE)):
-        console.print_table(None, columns, list(map(_cells, some)))
+        console.print_table(None, columns, [_cells(row, top=top) for row in some])
 
 
-def _cells(row: "Prediction") -> tuple[str, ...]:
+def _cells(row: "Prediction", *, top: bool) -> tuple[str, ...]:
     if row.error is not None:
-        return (row.path, "", "", "", row.error)
+        return (row.path, *[""] * (4 if top else 3), row.error)
+    best = ", ".join(f"{name} {proba:.2f}" for name, proba in row.top_classes)
     novel = f"{'yes' if row.is_novel else 'no'} ({row.novelty_proba:.2f})"
     near = ", ".join(row.nearest_words)
-    return (row.path, str(row.label), f"{row.probability:.2f}", novel, near)
+    said = (row.path, str(row.label), f"{row.probability:.2f}")
+    return (*said, *([best] if top else []), novel, near)
 
 
 def conclude(summary: "Summary", clock: Clock, out: Path | None, sort_into: Path | None) -> None:

@@ -70,7 +70,7 @@ def evidence_between(
     """
     if not isinstance(model.features_, PatchFeatures):
         return None
-    label = int(found.proba[0].argmax())
+    label = int(found.column[0])
     seen = label < found.n_seen
     first = 0 if seen else found.n_seen
     of_kind = (found.seen_proba if seen else found.unseen_proba)[0]

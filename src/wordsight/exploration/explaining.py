@@ -16,6 +16,9 @@ from wordsight.exploration.gallery import Gallery
 
 __all__ = ["ClassShare", "Explanation", "NearImage", "explain"]
 
+LISTED = 1000
+"""Classes in an explanation at most."""
+
 
 @dataclass(frozen=True)
 class ClassShare:
@@ -70,7 +73,8 @@ class Explanation:
     detector : str
         The kind of the novelty detector.
     classes : tuple of ClassShare
-        All classes, the most probable first; among equally probable ones, by `given_kind`.
+        All classes, at most 1,000, the most probable first; among equally probable ones, by
+        `given_kind`.
     nearest_words : tuple of (str, float)
         Words nearest to the mapped point, and their cosines.
     nearest_images : tuple of NearImage
@@ -219,8 +223,8 @@ def _features(model: CrossModalClassifier, image: Any) -> NDArray[Any]:
 
 
 def _shares(found: Recognition) -> tuple[ClassShare, ...]:
-    given = np.hstack([found.seen_proba, found.unseen_proba])[0]
-    order = np.lexsort((-given, -found.proba[0]))
+    given = np.hstack([found.seen_proba, found.unseen_proba])[0]  # of one image
+    order = np.lexsort((-given, -found.proba[0]))[:LISTED]
     return tuple(
         ClassShare(
             name=str(found.classes[column]),
@@ -240,7 +244,7 @@ def _verdict(about: Explanation) -> str:
         f"The novelty score, {about.novelty_score:.3g}, is {side} 0: the image is {than} unusual "
         f"than the gate lets images of seen classes be, and is taken for one of {whose}"
     )
-    if not about.recognition.unseen_proba.shape[1]:
+    if about.recognition.unseen_column is None:
         return f"{gate}; but the model knows seen classes alone, which share all probability."
     if about.gate == "hard":
         return f"{gate}; only {'unseen' if about.is_novel else 'seen'} classes are considered."

@@ -5,8 +5,10 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.geometry import check_metric, similarity
+from wordsight.leading import MANY
 from wordsight.novelty.base import Centers, LogisticNovelty, classes_of
 
 __all__ = ["StackingNovelty"]
@@ -121,5 +123,8 @@ class StackingNovelty(LogisticNovelty):
         if self.centre:
             origin = self.centers_.mean(axis=0)
             points, words = points - origin, words - origin
-        nearest: NDArray[np.float64] = similarity(points, words, self.metric).max(axis=1)
+        nearest = np.full(len(points), -np.inf)
+        for cut in blocks(len(words), MANY):  # of very many words never a table of all
+            found = similarity(points, words[cut], self.metric).max(axis=1)
+            np.maximum(nearest, found, out=nearest)
         return nearest

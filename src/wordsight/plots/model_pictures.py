@@ -19,8 +19,10 @@ from wordsight.features.patch_features import PatchFeatures
 from wordsight.features.residual_network import ResidualNetwork
 from wordsight.mapping.base import moved_words
 from wordsight.metrics import (
+    MANY_CLASSES,
     SeenUnseenCurve,
-    confusion_matrix,
+    confused_classes,
+    confusion_of_many,
     harmonic_mean,
     seen_unseen_accuracy,
     seen_unseen_curve,
@@ -200,8 +202,10 @@ def _titled(said: str, about: str, settings: PictureSettings) -> str:
 
 
 def _map(model: CrossModalClassifier, observed: Observed, settings: PictureSettings) -> Picture:
-    words = moved_words(model.mapping_, model.word_vectors_)
     true, sample = observed.true, observed.sample
+    classes = confused_classes(true, observed.predicted, _classes(observed))
+    is_shown = np.isin(_classes(observed), classes)
+    words = moved_words(model.mapping_, model.word_vectors_[is_shown])
     projection = project(
         observed.mapped, words, kind=settings.layout, random_state=settings.random_state
     )
@@ -211,8 +215,8 @@ def _map(model: CrossModalClassifier, observed: Observed, settings: PictureSetti
     is_novel = observed.novelty_score[sample] > 0
     figure = map_diagram(
         projection,
-        _classes(observed),
-        len(observed.seen),
+        classes,
+        int(is_shown[: len(observed.seen)].sum()),
         true[sample],
         is_novel,
         title=title,
@@ -261,11 +265,9 @@ def _confusion(
     model: CrossModalClassifier, observed: Observed, settings: PictureSettings
 ) -> Picture:
     title = _titled("Confusion matrix", settings.data, settings)
-    classes = _classes(observed)
-    counts = confusion_matrix(observed.true, observed.predicted, classes)
-    figure = confusion_diagram(
-        counts, classes, len(observed.seen), title=title, width=settings.width
-    )
+    classes, counts = confusion_of_many(observed.true, observed.predicted, _classes(observed))
+    n_seen = int(np.isin(observed.seen, classes).sum())
+    figure = confusion_diagram(counts, classes, n_seen, title=title, width=settings.width)
     numbers: dict[str, float] = {"n_images": int(counts.sum()), "n_right": int(np.trace(counts))}
     return Picture("confusion", title, figure, numbers)
 
@@ -310,6 +312,11 @@ def _filters_of(features: Any) -> tuple[NDArray[np.float64], str]:
 
 def _words(model: CrossModalClassifier, settings: PictureSettings) -> Picture:
     n_seen, names = len(model.seen_), [str(name) for name in model.classes_]
+    if len(names) > MANY_CLASSES:
+        raise InputError(
+            f"the model has {len(names):,} classes, and a picture of how alike their words are "
+            f"has room for {MANY_CLASSES:,}; ask for another picture, such as confusion"
+        )
     title = _titled("Similarity of the classes’ words", settings.model, settings)
     figure = words_diagram(model.word_vectors_, names, n_seen, title=title, width=settings.width)
     numbers: dict[str, float] = {"n_classes": len(names)}

@@ -9,6 +9,8 @@ __all__ = ["missing_error"]
 
 # finding near spellings takes some milliseconds a name: the first few tell what is wrong
 _NAMES_WITH_HINTS = 10
+# of very many names a sentence shows the first
+_NAMES = 100
 
 
 def missing_error(
@@ -27,7 +29,7 @@ def missing_error(
     """
     separator = "; near: " if len(lacking) == 1 else ", near: "
     told = []
-    for at, (name, looked_up) in enumerate(lacking):
+    for at, (name, looked_up) in enumerate(lacking[:_NAMES]):
         parts = list(dict.fromkeys(map(shortened, looked_up)))
         what = repr(shortened(name))
         if parts:
@@ -36,6 +38,8 @@ def missing_error(
         hint = at < _NAMES_WITH_HINTS and len(name) <= LONGEST_NAME
         near = _near(parts or [name], words) if hint else []
         told.append(what + (separator + ", ".join(near) if near else ""))
+    if len(lacking) > _NAMES:
+        told.append(f"and {len(lacking) - _NAMES:,} more")
     noun = "no word vector for" if len(lacking) == 1 else "no word vectors for"
     advice = f"use on_missing={' or '.join(map(repr, ways))}" if ways else MissingWordError.advice
     return MissingWordError(f"{noun} {'; '.join(told)} ({advice})")

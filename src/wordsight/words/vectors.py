@@ -331,9 +331,44 @@ class WordVectors:
             raise InputError("a point of zeros has no direction; use metric='euclidean' for it")
         if n < 1:
             raise InputError(f"n={n} words are asked for; ask for 1 or more")
-        rows, similarities = self._nearest(point, n + len(hidden), metric)
-        pairs = zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
-        return [(self._words[row], value) for row, value in pairs if row not in hidden][:n]
+        return self._but([hidden], point, n, metric)[0]
+
+    def most_similar_each(
+        self, points: ArrayLike, n: int = 10, *, exclude: Sequence[Iterable[str]]
+    ) -> list[list[tuple[str, float]]]:
+        """Return the words with the highest cosine with each of many points.
+
+        Parameters
+        ----------
+        points : array-like
+            (q, d).
+        n : int, default 10
+            How many, as far as there are so many.
+        exclude : sequence of iterables of str
+            Names to leave out, for each of the points.
+
+        Returns
+        -------
+        list of list of (str, float)
+            Words and similarities, the nearest first.
+        """
+        hidden = [{self._row(name) for name in names} for names in exclude]
+        return self._but(hidden, check_points(points, self.dimension), n, "cosine")
+
+    def _but(
+        self, hidden: Sequence[set[int | None]], points: NDArray[np.floating], n: int, metric: str
+    ) -> list[list[tuple[str, float]]]:
+        """Return the n words nearest to each point, but for those in hidden rows."""
+        rows, similarities = self._nearest(points, n + max(map(len, hidden)), metric)
+        found = zip(rows.tolist(), similarities.tolist(), hidden, strict=True)
+        return [
+            [
+                (self._words[row], value)
+                for row, value in zip(near, values, strict=True)
+                if row not in left_out
+            ][:n]
+            for near, values, left_out in found
+        ]
 
     def nearest(
         self, points: ArrayLike, k: int = 10, *, metric: str = "cosine"
