@@ -103,6 +103,7 @@ def leading(scores: ClassScores, points: _Floats, k: int, among: _Columns | None
     k = min(k, n_classes)
     columns = np.empty((len(points), k), dtype=np.int64)
     proba = np.empty((len(points), k))
+
     def race(cut: slice) -> None:
         with np.errstate(all="ignore"):  # numbers too large for a product have no bounded error
             error = scores.error(points[cut])
