@@ -3,6 +3,7 @@
 from benchmarks import (
     ceilings,
     dictionary,
+    explorer,
     features,
     gpu,
     linear_map,
@@ -34,6 +35,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     many_classes.CLASS_INDEX,
     one_image.BENCHMARK,
     start.BENCHMARK,
+    explorer.BENCHMARK,
     memory_growth.MEMORY_GROWTH,
     gpu.BENCHMARK,
     scaling.BENCHMARK,

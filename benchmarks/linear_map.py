@@ -20,7 +20,7 @@ Solution = dict[str, NDArray[Any]]
 
 def run(setting: Setting) -> Outcome:
     """Solve the same problem on either side, each run in a process of its own."""
-    n, n_features, n_rounds = (4000, 1600, 2) if setting.quick else (40_000, 12_800, 3)
+    n, n_features, n_rounds = (4000, 1600, 1) if setting.quick else (40_000, 12_800, 3)
     with room(1.2 * 4e-9 * n * n_features) as folder:
         places = features_on_disk(setting, folder, n, n_features, 8)
         measured = compare_apart(

@@ -1,4 +1,4 @@
-"""How much memory this process holds, as the system tells it.
+"""How much memory this process holds, or another one, as the system tells it.
 
 Nothing but the standard library is imported, so that a process that measures itself is no larger
 than its work makes it.
@@ -13,13 +13,13 @@ __all__ = ["megabytes", "reset_peak"]
 _KIB = 1024 / 1e6
 
 
-def megabytes(name: str) -> float | None:
-    """Return a line of the process's memory in 10⁶ bytes: VmRSS, or VmHWM, its peak.
+def megabytes(name: str, process: int | str = "self") -> float | None:
+    """Return a line of a process's memory in 10⁶ bytes: VmRSS, or VmHWM, its peak.
 
     None where the system does not tell.
     """
     try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     for line in lines:

@@ -13,6 +13,14 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before any is left out by its markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What has to run alone is slow as well: fast tests run beside one another."""
+    for item in items:
+        if item.get_closest_marker("alone"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with CIFAR-10 and the word vectors; skips, saying why, where it is absent."""

@@ -14,7 +14,7 @@ from PIL import Image
 
 from wordsight import open_dataset
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 
 SEEN = ["airplane", "automobile", "bird", "deer", "dog", "frog", "horse", "ship"]
 

@@ -26,6 +26,7 @@ from wordsight import (
 from wordsight.evaluation import evaluate
 from wordsight.experiments.lab import choose_images
 from wordsight.experiments.setting import CLASSES, PUBLISHED_PAIRS
+from wordsight.features.cache import FeatureCache
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, RECORD = DOCS / "beyond-the-paper.md", DOCS / "beyond.json"
@@ -99,6 +100,12 @@ def words(real_data: Path) -> WordVectors:
     return WordVectors.load(real_data / "word_vectors" / "acl2012_cifar.txt")
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> FeatureCache:
+    """Features of the same images, the same in every test."""
+    return FeatureCache(tmp_path_factory.mktemp("features"))
+
+
 def _model(words: WordVectors, alpha: Any, **parts: Any) -> CrossModalClassifier:
     return CrossModalClassifier(
         words,
@@ -114,7 +121,7 @@ def _model(words: WordVectors, alpha: Any, **parts: Any) -> CrossModalClassifier
 
 @pytest.mark.slow
 def test_the_library_reaches_what_the_benchmark_says(
-    images: Images, words: WordVectors, tmp_path: Path
+    images: Images, words: WordVectors, cache: FeatureCache, tmp_path: Path
 ) -> None:
     scores = make_scores(
         images, PAIR, [PAIR], seed=0, mirror=False, work=tmp_path, n_atoms=100, n_patches=50_000,
@@ -125,7 +132,8 @@ def test_the_library_reaches_what_the_benchmark_says(
     labels = [np.asarray(each.labels).astype(np.str_) for each in (images.train, images.test)]
     told = measure(PairScores(PAIR, table, scores, *labels), [ALPHA])["combined"]
     model = _model(words, ALPHA, novelty=CombinedNovelty())
-    found = evaluate(model.fit(images.train.without_classes(list(PAIR))), images.test)
+    model.fit(images.train.without_classes(list(PAIR)), cache=cache)
+    found = evaluate(model, images.test, cache=cache)
     # other images are held out, a tenth of 8,000: the seen classifier and the gate learn from them
     assert found["ausuc"] == pytest.approx(told["ausuc"], abs=0.01)
     assert found["best_harmonic_mean"] == pytest.approx(told["best_harmonic_mean"], abs=0.015)
@@ -134,20 +142,22 @@ def test_the_library_reaches_what_the_benchmark_says(
 
 @pytest.mark.slow
 def test_the_point_is_chosen_well_without_an_unseen_image(
-    images: Images, words: WordVectors
+    images: Images, words: WordVectors, cache: FeatureCache
 ) -> None:
     model = _model(words, "auto", novelty=CombinedNovelty())
-    model.fit(images.train.without_classes(list(PAIR)), tune=True)
-    found = evaluate(model, images.test)
+    model.fit(images.train.without_classes(list(PAIR)), tune=True, cache=cache)
+    found = evaluate(model, images.test, cache=cache)
     best = found["best_harmonic_mean"]
     assert best is not None
     assert found["harmonic_mean"] == pytest.approx(best, rel=0.05)
 
 
 @pytest.mark.slow
-def test_the_seen_accuracy_asked_for_is_kept(images: Images, words: WordVectors) -> None:
+def test_the_seen_accuracy_asked_for_is_kept(
+    images: Images, words: WordVectors, cache: FeatureCache
+) -> None:
     model = _model(words, ALPHA, novelty=CombinedNovelty())
-    model.fit(images.train.without_classes(list(PAIR)), tune=Goal("keep_seen", 0.6))
-    found = evaluate(model, images.test)
+    model.fit(images.train.without_classes(list(PAIR)), tune=Goal("keep_seen", 0.6), cache=cache)
+    found = evaluate(model, images.test, cache=cache)
     # set on 800 held-out images: three standard errors of an accuracy of 0.6
     assert found["seen_accuracy"] == pytest.approx(0.6, abs=3 * np.sqrt(0.24 / 800))

@@ -71,7 +71,7 @@ def assert_moments(moments: Moments, x: Array, y: Array, rtol: float) -> None:
 @pytest.mark.parametrize("block_size", [1, 7, 53, 2048])
 def test_moments_equal_numpy(dtype: Any, rtol: float, block_size: int) -> None:
     moments = partial(X.astype(dtype), Y.astype(dtype), block_size=block_size)
-    assert moments.gram.tiles[0][0].dtype == torch.tensor(np.zeros(1, dtype)).dtype
+    assert moments.gram.tiles[0][0].dtype == torch.float64  # of so few features
     assert_moments(moments, X, Y, rtol)
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from wordsight.exceptions import InputError, WordsightError
 from wordsight.prediction import Prediction
-from wordsight.prediction_state import PredictionState, open_state, state_path
+from wordsight.prediction_state import PredictionState, open_state
+from wordsight.unfinished import state_path
 
 KEY = {"model": "one", "gate (--gate)": "hard", "images": "these"}
 
@@ -111,10 +112,10 @@ def test_rows_are_made_safe_from_time_to_time(out: Path, monkeypatch: pytest.Mon
     with open_state(out, KEY) as state:
         state.append(rows(0, 3))
         assert state.n_rows == 0
-        monkeypatch.setattr("wordsight.prediction_state.ROWS", 5)
+        monkeypatch.setattr("wordsight.unfinished.ROWS", 5)
         state.append(rows(3, 6))
         assert state.n_rows == 6
-        monkeypatch.setattr("wordsight.prediction_state.SECONDS", 0.0)
+        monkeypatch.setattr("wordsight.unfinished.SECONDS", 0.0)
         state.append(rows(6, 7))
         assert state.n_rows == 7
 

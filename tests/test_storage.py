@@ -167,6 +167,7 @@ def test_a_failure_while_directories_change_places_keeps_the_old_one(
     target = tmp_path / "out"
     target.mkdir()
     write(target, "old")
+    monkeypatch.setattr(storage, "exchange", lambda _one, _other: False)
     rename, n_calls = Path.rename, 0
 
     def failing(self: Path, to: Path) -> Path:
@@ -195,6 +196,7 @@ def test_what_cannot_be_put_back_is_not_removed(
     for folder in (old, new):
         folder.mkdir()
     write(old, "old")
+    monkeypatch.setattr(storage, "exchange", lambda _one, _other: False)
     rename = Path.rename
 
     def only_the_first(self: Path, to: Path) -> Path:

@@ -5,9 +5,9 @@ Everything that sums over images is additive: `partial` makes the statistics of 
 many cores and many machines run the same three functions.
 """
 
+import functools
 import logging
 import math
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,20 +15,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordsight.exact_sums import grid_of, on_grid_, on_outer_grid_, powers_of_two
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.rows import StoredRows, take
+from wordsight.rows import READ, SpreadRows, StoredRows, cuts, take
+from wordsight.threads import n_threads
 
 __all__ = [
     "Moments",
     "RidgeFactor",
     "SymmetricTiles",
     "blocks",
+    "column_bounds",
     "halving",
     "in_order",
     "merge",
@@ -52,6 +55,13 @@ TILE = 1600
 narrow enough that the lower half of 8 × 8 tiles costs 36 products and not 64."""
 
 
+SPARE = 16.0
+"""How much larger the largest number may be than any in the first rows."""
+
+DOUBLE_SUMS = 4096
+"""Features up to which their products are summed in double precision over blocks of rows: 67 MB."""
+
+
 def resolve_device(device: str | None) -> torch.device:
     """Turn ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or None (the processor) into a torch device."""
     expected = "expected 'cpu' or 'cuda' (or 'cuda:0', ...)"
@@ -70,13 +80,6 @@ def resolve_device(device: str | None) -> torch.device:
         )
     _log.info("computing on %s, %d threads", chosen, torch.get_num_threads())
     return chosen
-
-
-def n_threads() -> int:
-    """Count the processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def blocks(n_rows: int, size: int) -> Iterator[slice]:
@@ -250,12 +253,25 @@ class SymmetricTiles:
             ],
         )
 
-    def add_gram(self, X: torch.Tensor) -> None:
-        """Add ``Xᵀ X``, X of shape (n, size), in place."""
+    def add_gram(
+        self, X: torch.Tensor, grid: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> None:
+        """Add ``Xᵀ X``, X of shape (n, size), in place.
+
+        Where the matrix is wider than X, the product is first rounded to a grid, of rows and of
+        columns, if one is given.
+        """
         columns = [X[:, cut] for cut in blocks(self.size, TILE)]
+        cut = list(blocks(self.size, TILE))
         for i, row in enumerate(self.tiles):
             for j, tile in enumerate(row):
-                tile.addmm_(columns[i].T, columns[j])
+                if tile.dtype == X.dtype:
+                    tile.addmm_(columns[i].T, columns[j])
+                    continue
+                product = (columns[i].T @ columns[j]).to(tile.dtype)
+                if grid is not None:
+                    on_outer_grid_(product, grid[0][cut[i]], grid[1][cut[j]])
+                tile.add_(product)
 
     def combined(self, other: "SymmetricTiles", sign: float) -> "SymmetricTiles":
         """Return ``self + sign · other`` as a new matrix."""
@@ -312,6 +328,10 @@ class SymmetricTiles:
             deque(in_order(update, [(i, j) for i in rest for j in range(k + 1, i + 1)]), 0)
         return True
 
+    def to(self, dtype: torch.dtype, device: torch.device) -> "SymmetricTiles":
+        """Return the matrix in another precision or elsewhere; itself where it is so already."""
+        return SymmetricTiles(self.size, [[t.to(device, dtype) for t in row] for row in self.tiles])
+
     def add_(self, other: "SymmetricTiles") -> None:
         """Add another matrix, in place."""
         for mine, theirs in zip(self.tiles, other.tiles, strict=True):
@@ -339,7 +359,8 @@ class Moments:
     sum_x : Tensor of float64, shape (F,)
     sum_y : Tensor of float64, shape (d,)
     gram : SymmetricTiles, F × F
-        Sum of ``x xᵀ``, in the precision of the features.
+        Sum of ``x xᵀ``: in double precision up to `DOUBLE_SUMS` features and of spread rows,
+        otherwise in that of the features, to save memory.
     cross : Tensor of float64, shape (F, d)
         Sum of ``x yᵀ``.
     """
@@ -372,7 +393,8 @@ def partial(
     Parameters
     ----------
     X : ndarray or StoredRows, shape (n, F)
-        Features; float32 is multiplied in float32 and summed in it over blocks.
+        Features; float32 is multiplied in float32, and summed over blocks in float64 where there
+        are few features or the rows are spread.
     Y : ndarray, shape (n, d)
         Targets.
     shift : ndarray, shape (F,), optional
@@ -380,7 +402,7 @@ def partial(
     rows : ndarray of int, optional
         The rows to sum over; by default all. Only one block of them is ever copied.
     block_size : int
-        Rows a block.
+        Rows a block at most; see `cuts`.
     device : torch.device, optional
         Where the products run and the sums live.
     on_block : callable, optional
@@ -391,32 +413,130 @@ def partial(
     Moments
     """
     where = device or torch.device("cpu")
+    origin = np.zeros(X.shape[1]) if shift is None else shift
+    grids = _Grids.of(X, Y, origin)
+    if isinstance(X, SpreadRows):
+        work = functools.partial(_partial_of_part, shift=origin, size=block_size, grids=grids)
+        return _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
+    dtype = torch.float64 if X.dtype == np.float64 or len(origin) <= DOUBLE_SUMS else torch.float32
+    return _partial(X, Y, origin, rows, block_size, where, grids, dtype, on_block)
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """Grids of the sums in `Moments`, by what the first rows of a whole table are like."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    gram: tuple[torch.Tensor, torch.Tensor]
+    cross: tuple[torch.Tensor, torch.Tensor]
+
+    @classmethod
+    def of(cls, X: FloatArray | StoredRows, Y: FloatArray, origin: FloatArray) -> "Self | None":
+        if X.dtype == np.float64:  # a block is as good as the sum: nothing is rounded away
+            return None
+        n = float(len(X))
+        x, y = column_bounds(X[:READ] - origin), column_bounds(Y[:READ])
+        rows = torch.as_tensor(powers_of_two(x))
+        return cls(
+            grid_of(n * x), grid_of(n * y), (rows, grid_of(n * x)), (rows, grid_of(n * y))
+        )
+
+    def to(self, device: torch.device) -> "_Grids":
+        """Return the same grids elsewhere."""
+        (a, b), (c, d) = self.gram, self.cross
+        return _Grids(
+            self.x.to(device),
+            self.y.to(device),
+            (a.to(device), b.to(device)),
+            (c.to(device), d.to(device)),
+        )
+
+
+def column_bounds(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Estimate bounds of columns from some of their rows, generously: larger ones may follow.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, F)
+
+    Returns
+    -------
+    ndarray of float64, shape (F,)
+    """
+    largest = SPARE * np.abs(rows).max(axis=0, initial=0.0).astype(np.float64)
+    # a column of nothing so far may yet hold something
+    bounds: NDArray[np.float64] = np.maximum(largest, 2.0**-20 * largest.max(initial=0.0))
+    return bounds
+
+
+def _partial(
+    X: FloatArray | StoredRows,
+    Y: FloatArray,
+    origin: FloatArray,
+    rows: NDArray[np.int64] | None,
+    block_size: int,
+    where: torch.device,
+    grids: _Grids | None,
+    gram_dtype: torch.dtype,
+    on_block: Callable[[int], None] | None = None,
+) -> Moments:
+    """Sum the moments of rows that are read here."""
     dtype = torch.float64 if X.dtype == np.float64 else torch.float32
     n_features, n_targets = X.shape[1], Y.shape[1]
-    origin = np.zeros(n_features) if shift is None else shift
+    grids = None if grids is None else grids.to(where)
     total = Moments(
         0,
         torch.tensor(origin, dtype=dtype, device=where),
         torch.zeros(n_features, dtype=torch.float64, device=where),
         torch.zeros(n_targets, dtype=torch.float64, device=where),
-        SymmetricTiles.zeros(n_features, dtype, where),
+        SymmetricTiles.zeros(n_features, gram_dtype, where),
         torch.zeros(n_features, n_targets, dtype=torch.float64, device=where),
     )
     n_rows = len(X) if rows is None else len(rows)
     # one block of memory for all blocks of rows: fresh memory costs more than what is done in it
     buffer = torch.empty(min(block_size, n_rows), n_features, dtype=dtype)
-    for cut in blocks(n_rows, block_size):
+    for cut in cuts(X, block_size, rows):
         chosen = cut if rows is None else rows[cut]
         x = _read(X, chosen, buffer[: cut.stop - cut.start]).to(where).sub_(total.shift)
         y = torch.tensor(np.ascontiguousarray(Y[chosen]), dtype=dtype, device=where)
         total.n += len(x)
-        total.sum_x += x.sum(0, dtype=torch.float64)
-        total.sum_y += y.sum(0, dtype=torch.float64)
-        total.gram.add_gram(x)
-        total.cross += (y.T @ x).T  # skinny products run faster this way round
+        sum_x, sum_y = x.sum(0, dtype=torch.float64), y.sum(0, dtype=torch.float64)
+        cross = (y.T @ x).T.double()  # skinny products run faster this way round
+        if grids is not None:
+            on_grid_(sum_x, grids.x)
+            on_grid_(sum_y, grids.y)
+            on_outer_grid_(cross, *grids.cross)
+        total.sum_x += sum_x
+        total.sum_y += sum_y
+        total.cross += cross
+        total.gram.add_gram(x, None if grids is None else grids.gram)
         if on_block is not None:
             on_block(len(x))
     return total
+
+
+def _partial_of_part(
+    X: StoredRows, Y: FloatArray, *, shift: FloatArray, size: int, grids: _Grids | None
+) -> Moments:
+    """Sum a part, in double precision over blocks of rows."""
+    return _partial(X, Y, shift, None, size, torch.device("cpu"), grids, torch.float64)
+
+
+def _merge_parts(a: Moments, b: Moments) -> Moments:
+    return merge(a, b, overwrite=True)
+
+
+def _moved(moments: Moments, device: torch.device) -> Moments:
+    """Bring moments to where they are to be used."""
+    return Moments(
+        moments.n,
+        moments.shift.to(device),
+        moments.sum_x.to(device),
+        moments.sum_y.to(device),
+        moments.gram.to(torch.float64, device),
+        moments.cross.to(device),
+    )
 
 
 def _read(

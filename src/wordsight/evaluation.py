@@ -1,6 +1,7 @@
 """Scoring a model on labelled images, in one pass that holds no more than a few of them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from time import perf_counter
 from typing import Any, TypedDict
 
@@ -21,9 +22,12 @@ __all__ = [
     "BrokenEntry",
     "Chance",
     "Evaluation",
+    "Look",
+    "Looked",
     "Observed",
     "evaluate",
     "for_card",
+    "look",
     "observe",
     "score",
 ]
@@ -102,28 +106,89 @@ class Observed:
         return right
 
 
-@dataclass
-class _Columns:
-    """What is kept of each image, gathered a few images at a time."""
+@dataclass(frozen=True)
+class Looked:
+    """What a model said of some images, an entry for each that could be read.
 
-    wanted: NDArray[np.bool_]
-    rows: list[NDArray[np.int64]] = field(default_factory=list)
-    labels: list[NDArray[Any]] = field(default_factory=list)
-    as_seen: list[NDArray[Any]] = field(default_factory=list)
-    as_unseen: list[NDArray[Any]] = field(default_factory=list)
-    novelty: list[NDArray[np.float64]] = field(default_factory=list)
-    sure: list[NDArray[np.float64]] = field(default_factory=list)
-    mapped: list[NDArray[Any]] = field(default_factory=list)
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        Where the images stand in their set.
+    label, as_seen, as_unseen : ndarray of str, shape (n,)
+        What each was called, and the best class of either kind.
+    novelty_score, confidence : ndarray of float64, shape (n,)
+    mapped : ndarray, shape (k, d)
+        Mapped points of those that were wanted.
+    broken : tuple of BrokenImage
+        The images left out.
+    """
 
-    def add(self, rows: NDArray[np.int64], found: Recognition) -> None:
+    rows: NDArray[np.int64]
+    label: NDArray[np.str_]
+    as_seen: NDArray[np.str_]
+    as_unseen: NDArray[np.str_]
+    novelty_score: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    mapped: NDArray[Any]
+    broken: tuple[BrokenImage, ...] = ()
+
+    @classmethod
+    def together(cls, parts: Sequence["Looked"]) -> "Looked":
+        """Join what was said of parts of a set of images, at least one."""
+        some = [part for part in parts if len(part.rows)] or parts[:1]
+        arrays = {
+            one.name: np.concatenate([getattr(part, one.name) for part in some])
+            for one in fields(cls)
+            if one.name != "broken"
+        }
+        return cls(**arrays, broken=tuple(one for part in parts for one in part.broken))
+
+
+Look = Callable[[Dataset, NDArray[np.bool_]], Looked]
+"""Looks at images, and keeps the mapped points of those that are wanted."""
+
+
+def look(
+    model: CrossModalClassifier,
+    dataset: Dataset,
+    wanted: NDArray[np.bool_],
+    *,
+    on_broken: OnBroken = "error",
+    cache: FeatureCache | None = None,
+) -> Looked:
+    """Let a model look at images, each once; memory holds a few of them.
+
+    Parameters
+    ----------
+    model : CrossModalClassifier
+    dataset : Dataset
+    wanted : ndarray of bool, shape (n,)
+        Of which images to keep the mapped points.
+    on_broken : {"error", "skip"}, default "error"
+    cache : FeatureCache, optional
+
+    Returns
+    -------
+    Looked
+    """
+    images = SkipBroken(dataset) if on_broken == "skip" else dataset
+    none, names = np.empty(0), np.empty(0, dtype=np.str_)
+    parts = [Looked(none.astype(np.int64), names, names, names, none, none, none)]
+    for rows, found in model.stream(images, cache=cache):
         unseen = found.unseen_label
-        self.rows.append(rows)
-        self.labels.append(found.label)
-        self.as_seen.append(found.seen_label)
-        self.as_unseen.append(np.full(len(rows), "") if unseen is None else unseen)
-        self.novelty.append(found.novelty_score)
-        self.sure.append(found.probability)
-        self.mapped.append(found.mapped[self.wanted[rows]])
+        parts.append(
+            Looked(
+                rows,
+                found.label,
+                found.seen_label,
+                np.full(len(rows), "") if unseen is None else unseen,
+                found.novelty_score,
+                found.probability,
+                found.mapped[wanted[rows]],
+            )
+        )
+    broken = tuple(images.broken) if isinstance(images, SkipBroken) else ()
+    return replace(Looked.together(parts), broken=broken)
 
 
 def observe(
@@ -135,6 +200,7 @@ def observe(
     limit: int | None = None,
     n_mapped: int = 0,
     random_state: int = 0,
+    by: Look | None = None,
 ) -> Observed:
     """Let a model look at labelled images, each once; memory holds a few of them.
 
@@ -154,6 +220,9 @@ def observe(
         Of how many images at most, drawn by chance, the mapped points are kept.
     random_state : int, default 0
         Draws both.
+    by : callable, optional
+        Looks at the images in place of `look`, such as on a cluster; `on_broken` and `cache` are
+        then up to it.
 
     Returns
     -------
@@ -172,28 +241,28 @@ def observe(
         known = known.select(np.sort(draw.choice(len(known), limit, replace=False)))
     wanted = np.zeros(len(known), dtype=np.bool_)
     wanted[draw.choice(len(known), min(n_mapped, len(known)), replace=False)] = True
-    images = SkipBroken(known) if on_broken == "skip" else known
-    columns = _Columns(wanted)
-    for rows, found in model.stream(images, cache=cache):
-        columns.add(rows, found)
-    broken = tuple(images.broken) if isinstance(images, SkipBroken) else ()
-    if not columns.rows:
-        raise InputError(f"none of the {len(broken)} images can be read; give images that can")
+    if by is None:
+        found = look(model, known, wanted, on_broken=on_broken, cache=cache)
+    else:
+        found = by(known, wanted)
+    if not len(found.rows):
+        raise InputError(
+            f"none of the {len(found.broken)} images can be read; give images that can"
+        )
     assert known.labels is not None
-    rows = np.concatenate(columns.rows)
     return Observed(
         seen=model.seen_,
         unseen=model.unseen_,
-        true=known.labels[rows],
-        predicted=np.concatenate(columns.labels),
-        as_seen=np.concatenate(columns.as_seen),
-        as_unseen=np.concatenate(columns.as_unseen),
-        novelty_score=np.concatenate(columns.novelty),
-        confidence=np.concatenate(columns.sure),
-        sample=np.flatnonzero(wanted[rows]),
-        mapped=np.concatenate(columns.mapped),
+        true=known.labels[found.rows],
+        predicted=found.label,
+        as_seen=found.as_seen,
+        as_unseen=found.as_unseen,
+        novelty_score=found.novelty_score,
+        confidence=found.confidence,
+        sample=np.flatnonzero(wanted[found.rows]),
+        mapped=found.mapped,
         skipped=skipped,
-        broken=broken,
+        broken=found.broken,
     )
 
 

@@ -1,10 +1,13 @@
 """Which features a model is trained on: patches, a network of our own, or an encoder by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError
 from wordsight.features.conv_features import ConvFeatures
@@ -135,14 +138,14 @@ class FeatureChoice:
 
 
 def seconds_to_encode(
-    features: EncodedFeatures, n_images: int, size: tuple[int, int]
+    encode: Callable[[NDArray[np.uint8]], NDArray[Any]], n_images: int, size: tuple[int, int]
 ) -> tuple[float, int]:
     """Estimate how long an encoder takes, from a few images that it is given.
 
     Parameters
     ----------
-    features : EncodedFeatures
-        Not fitted.
+    encode : callable
+        From images (b, height, width, 3) to features (b, F).
     n_images : int
     size : (int, int)
         Height and width of the images.
@@ -154,7 +157,7 @@ def seconds_to_encode(
         F.
     """
     images = np.zeros((N_TIMED, *size, 3), dtype=np.uint8)
-    features.encode(images[:1])  # the first one also sets things up
+    encode(images[:1])  # the first one also sets things up
     start = perf_counter()
-    n_features = features.encode(images).shape[1]
+    n_features = encode(images).shape[1]
     return n_images * (perf_counter() - start) / N_TIMED, n_features

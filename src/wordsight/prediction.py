@@ -180,27 +180,17 @@ def _predict_one(
     start: int,
 ) -> Iterator[list[Prediction]]:
     images = SkipBroken(dataset, start)
-    at = start  # the first image that has no row yet
     recognised = (
-        (rows.tolist(), list(_predictions(model, found, among, *counts)))
+        (rows, list(_predictions(model, found, among, *counts)))
         for rows, found in model.stream(images)
     )
-    n_broken = 0  # those of `images.broken` that have a row
-    for rows, made in _on_one_thread(recognised):
-        batch: list[Prediction] = []
-        for row, said in zip(rows, made, strict=True):
-            if at < row:
-                batch += map(_unread, images.broken[n_broken : n_broken + row - at])
-                n_broken += row - at
-            batch.append(replace(said, path=dataset.name(row)))
-            at = row + 1
-        yield batch
-    if at < len(dataset):
-        yield list(map(_unread, images.broken[n_broken:]))
-
-
-def _unread(one: BrokenImage) -> Prediction:
-    return Prediction(one.name, error=one.reason)
+    for batch in images.with_broken(_on_one_thread(recognised)):
+        yield [
+            Prediction(one.name, error=one.reason)
+            if isinstance(one, BrokenImage)
+            else replace(one[1], path=dataset.name(one[0]))
+            for one in batch
+        ]
 
 
 def _on_one_thread(work: Generator[_T]) -> Iterator[_T]:

@@ -9,16 +9,13 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wordsight.data.arrays import is_array_file
 from wordsight.data.dataset import Dataset
-from wordsight.data.files import find_images, is_image_name, shown, subfolders
+from wordsight.data.files import file_stamp, find_images, is_image_name, shown, subfolders
 from wordsight.data.folder import FilesSource
 from wordsight.data.open import open_dataset
-from wordsight.data.source import Item, Source
-from wordsight.exceptions import BrokenImageError, DataError, InputError
+from wordsight.data.source import UnreadableSource
+from wordsight.exceptions import DataError, InputError
 
 __all__ = ["Inputs", "is_input", "matches", "names_in", "open_inputs"]
 
@@ -238,10 +235,13 @@ def _is_data(given: PathLike) -> bool:
     if not path.exists() or (is_image_name(path.name) and path.is_file()):
         return False
     # imported here because pyarrow takes long to start
-    from wordsight.data import cifar, parquet  # noqa: PLC0415
+    from wordsight.data import cifar, parquet, webdataset  # noqa: PLC0415
 
     return (
-        (path.is_file() and is_array_file(path)) or parquet.is_parquet(path) or cifar.is_cifar(path)
+        (path.is_file() and is_array_file(path))
+        or parquet.is_parquet(path)
+        or cifar.is_cifar(path)
+        or webdataset.is_webdataset(path)
     )
 
 
@@ -249,33 +249,8 @@ def _open_data(path: Path) -> Dataset:
     try:
         return open_dataset(path)
     except (InputError, DataError) as error:
-        return Dataset(_Unopened(shown(path), str(error)))
+        return Dataset(UnreadableSource(os.fspath(path), str(error)))
 
 
 def _stamp(path: str) -> bytes:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - called for every file of many
-        stamp = f"{status.st_size} {status.st_mtime_ns}"
-    except (OSError, ValueError):
-        stamp = "none"
-    return os.fsencode(path) + f"\0{stamp}\0".encode()
-
-
-class _Unopened(Source):
-    """A data file that cannot be opened, as one image that cannot be read."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        self.labels = None
-        self.class_names = ()
-        self._name = name
-        self._reason = reason
-
-    def __len__(self) -> int:
-        return 1
-
-    def name(self, row: int) -> str:
-        return self._name
-
-    def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
-        for _row in rows:
-            yield BrokenImageError(self._name, self._reason)
+    return os.fsencode(path) + f"\0{file_stamp(path)}\0".encode()

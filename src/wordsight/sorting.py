@@ -7,7 +7,7 @@ from a folder that holds anything else, which is never replaced.
 import csv
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +24,7 @@ __all__ = [
     "Sorter",
     "check_sortable",
     "folder_names",
+    "refuse_filled",
     "sorting_into",
 ]
 
@@ -111,7 +112,12 @@ def check_sortable(
             f"{target} holds other things than images sorted by Wordsight ({shown(strange)}), so "
             "it is not replaced; name another folder"
         )
-    if not overwrite:
+    refuse_filled(target, overwrite=overwrite)
+
+
+def refuse_filled(target: Path, *, overwrite: bool) -> None:
+    """Raise `InputError` where a folder that is not empty may not be replaced."""
+    if not overwrite and target.is_dir() and any(target.iterdir()):
         raise InputError(
             f"{target} exists already; name another folder, or allow it to be replaced "
             "(--overwrite)"
@@ -200,7 +206,12 @@ class Sorter:
 
 @contextmanager
 def sorting_into(
-    target: Path, *, seen: Sequence[str], classes: Sequence[str], copy: bool = False
+    target: Path,
+    *,
+    seen: Sequence[str],
+    classes: Sequence[str],
+    copy: bool = False,
+    on_written: Callable[[Path], object] | None = None,
 ) -> Iterator[Sorter]:
     """Sort images into a folder that appears, or replaces an earlier one, when the block ends well.
 
@@ -213,6 +224,8 @@ def sorting_into(
     copy : bool, default False
         Copy the images. Otherwise they are linked to, by their whole path: the folder can be
         moved, the images cannot.
+    on_written : callable, optional
+        Called with the list of what was put into the folder (`MARK`) before it takes its place.
 
     Yields
     ------
@@ -229,3 +242,5 @@ def sorting_into(
             yield sorter
         finally:
             sorter.close()
+        if on_written is not None:
+            on_written(place / MARK)

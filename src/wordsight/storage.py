@@ -2,25 +2,21 @@
 
 Everything the library writes goes to a temporary name in the same folder and is renamed when it
 is complete, so that an interrupt, a crash or a full disk never leaves a half-written file under a
-name that somebody will read.
+name that somebody will read. What a killed process leaves is cleared away by whoever writes the
+same target next (`leftovers`).
 """
 
 import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from wordsight.exceptions import InputError, WordsightError
+from wordsight.leftovers import claimed, exchange, put_aside, remove
 
 __all__ = ["atomic_directory", "atomic_path", "check_writable", "refuse_existing"]
-
-_PREFIX = ".unfinished-"
-"""Not the output's own name, which may be as long as names can be already."""
-
-_LONGEST_ENDING = 16
 
 
 def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
@@ -38,11 +34,6 @@ def _make_folder(folder: Path) -> None:
         raise NotADirectoryError(
             errno.ENOTDIR, f"{folder} is a file where a folder is needed"
         ) from error
-
-
-def _ending(name: str) -> str:
-    """Return the ending of a file's name, such as ``.txt.gz``; a long one is no ending."""
-    return "".join(part for part in Path(name).suffixes[-2:] if len(part) <= _LONGEST_ENDING)
 
 
 def check_writable(path: Path) -> None:
@@ -92,26 +83,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         The disk is full, the folder is read-only, and the like.
     """
     target = Path(path)
-    temporary: Path | None = None
     try:
         if target.exists() and not target.is_file():
             raise InputError(f"{target} exists and is not a file; name a file to write")
         _make_folder(target.parent)
-        handle, name = tempfile.mkstemp(
-            prefix=_PREFIX, suffix=_ending(target.name), dir=target.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        _give_ordinary_permissions(temporary)
-        temporary.replace(target)
+        with claimed(target) as temporary:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            _give_ordinary_permissions(temporary)
+            temporary.replace(target)
     except OSError as error:
         raise _write_error(target, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -138,40 +121,41 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
         The disk is full, the folder is read-only, and the like.
     """
     target = Path(path)
-    temporary: Path | None = None
     try:
         refuse_existing(target, overwrite=overwrite)
         _make_folder(target.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
-        yield temporary
-        # the files too: safetensors writes ones that only their owner can read
-        for written in (temporary, *temporary.rglob("*")):
-            if written.is_symlink():  # what it leads to is not ours
-                continue
-            _give_ordinary_permissions(written)
-        _swap(temporary, target)
+        with claimed(target, folder=True) as temporary:
+            yield temporary
+            # the files too: safetensors writes ones that only their owner can read
+            for written in (temporary, *temporary.rglob("*")):
+                if written.is_symlink():  # what it leads to is not ours
+                    continue
+                _give_ordinary_permissions(written)
+            _swap(temporary, target)
     except OSError as error:
         raise _write_error(target, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _swap(new: Path, target: Path) -> None:
-    """Put the directory `new` at `target`, setting an old one aside until the new one stands."""
+    """Put the directory `new` at `target`; an old one is at `new` afterwards, or gone."""
     if not target.exists():
         new.rename(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
-    old = aside / "old"
+    elif not exchange(new, target):
+        _swap_in_two_steps(new, target)
+
+
+def _swap_in_two_steps(new: Path, target: Path) -> None:
+    """Put an old directory aside until the new one stands, where both at once is not possible."""
+    old, handle = put_aside(target)
     try:
-        target.rename(old)
         new.rename(target)
     finally:
         # whatever stopped it, an interrupt too; and what cannot be put back is not removed
-        if old.exists() and not target.exists():
+        if not target.exists():
             old.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(old)
+        if handle is not None:
+            os.close(handle)
 
 
 def _give_ordinary_permissions(path: Path) -> None:

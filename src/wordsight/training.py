@@ -25,7 +25,7 @@ from wordsight.data.open import available_splits, open_dataset
 from wordsight.data.source import BrokenImage
 from wordsight.exceptions import InputError
 from wordsight.feature_choice import OWN_SIZE, FeatureChoice, Features, seconds_to_encode
-from wordsight.features.cache import FeatureCache
+from wordsight.features.cache import FeatureCache, FeatureMaker
 from wordsight.features.conv_features import ConvFeatures
 from wordsight.features.dictionary import DictionaryKind
 from wordsight.features.encoded import EncodedFeatures
@@ -314,7 +314,7 @@ class TrainingPlan:
             n_atoms, n_features = 0, 8 * features.width
             making = features.estimate_seconds(n_images)
         elif isinstance(features, EncodedFeatures):
-            making, n_features = seconds_to_encode(features, n_images, self.image_size)
+            making, n_features = seconds_to_encode(features.encode, n_images, self.image_size)
             n_atoms = 0
         return making + estimate_seconds(
             n_images=n_images,
@@ -448,7 +448,10 @@ def prepare(
 
 
 def train(
-    plan: TrainingPlan, *, command: str | None = None, cache: FeatureCache | None = None
+    plan: TrainingPlan,
+    *,
+    command: str | None = None,
+    cache: FeatureCache | FeatureMaker | None = None,
 ) -> CrossModalClassifier:
     """Train a model as planned.
 
@@ -457,8 +460,9 @@ def train(
     plan : TrainingPlan
     command : str, optional
         What the model card says it was made by.
-    cache : FeatureCache, optional
-        Where features are kept and found again: the same call goes on after an interrupt.
+    cache : FeatureCache or FeatureMaker, optional
+        Where features are kept and found again: the same call goes on after an interrupt. Or what
+        makes them elsewhere, such as on a cluster.
 
     Returns
     -------

@@ -1,7 +1,9 @@
 """A model of colours: features are mean colours, words are corners of the colour cube."""
 
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from wordsight import CrossModalClassifier, EncodedFeatures, LinearMap, WordVectors, open_dataset
+from wordsight.app.access import Access
 from wordsight.app.server import create_app
+from wordsight.app.serving import listen, server_of
 from wordsight.app.session import Session
 from wordsight.exploration.gallery import Gallery
 
@@ -101,6 +105,22 @@ def without_data(model: CrossModalClassifier, tmp_path: Path) -> Iterator[TestCl
     app = create_app(Session(model, "colours", save_to=tmp_path))
     with TestClient(app, base_url=ADDRESS) as client:
         yield client
+
+
+@contextmanager
+def running(session: Session, access: Callable[[str, int], Access] = Access.to) -> Iterator[Access]:
+    """Run an explorer on a port of its own, and say who may come."""
+    with listen("127.0.0.1", 0) as taken:
+        to = access("127.0.0.1", taken.getsockname()[1])
+        server = server_of(create_app(session, access=to))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        try:
+            yield to
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)
+            assert not thread.is_alive()
 
 
 def picture(name: str = "red") -> bytes:

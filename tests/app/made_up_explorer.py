@@ -24,7 +24,7 @@ from wordsight.metrics import seen_unseen_curve
 STATIC = Path(wordsight.__file__).parent / "app" / "static"
 CSP = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 TYPES = {
     ".html": "text/html",

@@ -1,10 +1,14 @@
 """Who may talk to the explorer: hosts, origins, tokens, and the headers of every reply."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from app.conftest import ADDRESS, json_of
@@ -132,7 +136,13 @@ def test_every_reply_bears_the_headers(client: TestClient, path: str) -> None:
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     policy = dict(part.strip().split(" ", 1) for part in CONTENT_POLICY.split(";"))
     assert policy["default-src"] == policy["script-src"] == policy["style-src"] == "'self'"
-    assert policy["object-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert (
+        policy["form-action"]
+        == policy["object-src"]
+        == policy["base-uri"]
+        == policy["frame-ancestors"]
+        == "'none'"
+    )
 
 
 # a server that other machines can reach
@@ -166,6 +176,7 @@ def test_the_token_becomes_a_cookie(remote: TestClient, access: Access) -> None:
     cookie = first.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
+    assert first.headers["cache-control"] == "no-store"  # no cache between keeps it for others
     assert json_of(remote.get("/api/session"))["revision"] == 0
     assert remote.post("/api/teach", json={"name": "cyan"}).status_code == 200
 
@@ -174,6 +185,37 @@ def test_the_right_token_does_not_excuse_a_wrong_host(remote: TestClient) -> Non
     remote.get("/?token=secret")
     assert remote.get("/api/session", headers={"Host": "evil.example:8642"}).status_code == 403
     assert remote.get("/?token=secret", headers={"Host": "evil.example:8642"}).status_code == 403
+
+
+def test_tokens_are_compared_in_constant_time(
+    remote: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[bytes] = []
+
+    def compare(given: bytes, right: bytes) -> bool:
+        compared.append(given)
+        return given == right
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    remote.get("/?token=guess")
+    remote.get("/api/session", headers={"Cookie": "wordsight-8642=other"})
+    assert compared == [b"guess", b"other"]
+
+
+def test_the_token_is_in_no_log(
+    remote: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    remote.get("/?token=secret")
+
+    def broken(*arguments: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("wordsight.app.routes.session_view", broken)
+    assert remote.get("/api/session?token=secret").status_code == 500
+    said = [one.getMessage() for one in caplog.records if not one.name.startswith("httpx")]
+    assert [one for one in said if "a request failed" in one]
+    assert not [one for one in said if "secret" in one]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +270,82 @@ def test_a_fault_is_a_sentence_and_the_server_stays_up(
     assert "a secret of the inside" in caplog.text  # in the terminal
     monkeypatch.undo()
     assert json_of(client.get("/api/session"))["revision"] == 0
+
+
+def test_what_a_client_sends_does_not_steer_the_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("broken")
+
+    async def nothing(*messages: Message) -> Any:
+        return None
+
+    guard = Guard(broken, Access("127.0.0.1", 8642))
+    asyncio.run(guard(scope_of("/\x1b[2J\nall is well"), nothing, nothing))
+    (record,) = caplog.records
+    assert record.getMessage() == r"a request failed: POST '/\x1b[2J\nall is well'"
+
+
+def test_who_leaves_in_the_middle_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async def left(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def scenario() -> None:
+        guard = Guard(left, Access("127.0.0.1", 8642))
+        await guard(scope_of("/api/classify"), gone, never)
+        assert guard.n_running == 0
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def never(message: Message) -> None:
+        raise AssertionError(message)
+
+    asyncio.run(scenario())
+    assert caplog.text == ""
+
+
+def scope_of(path: str) -> Scope:
+    headers = [(b"host", b"127.0.0.1:8642")]
+    return {
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers
+    }  # fmt: skip
+
+
+def test_who_sends_or_reads_slowly_takes_nobodys_turn() -> None:
+    """Of two who may ask at once, all dawdle, and another is answered."""
+    said: list[int] = []
+
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/slow body":
+            await Request(scope, receive).body()
+        await Response(b"x" * 200_000)(scope, receive, send)
+
+    async def scenario() -> None:
+        guard = Guard(echo, Access("127.0.0.1", 8642), most_requests=2)
+        free = asyncio.Event()
+
+        async def waiting() -> Message:
+            await free.wait()
+            return {"type": "http.disconnect"}
+
+        async def stuck(message: Message) -> None:
+            await free.wait()
+
+        async def heard(message: Message) -> None:
+            said.append(message.get("status", len(message.get("body", b""))))
+
+        slow = [guard(scope_of("/slow body"), waiting, stuck) for _ in range(5)]
+        slow += [guard(scope_of("/slow to read"), waiting, stuck) for _ in range(5)]
+        tasks = [asyncio.create_task(one) for one in slow]
+        await asyncio.sleep(0.01)
+        await guard(scope_of("/quick"), waiting, heard)
+        free.set()
+        await asyncio.gather(*tasks)
+        assert guard.n_running == 0
+
+    asyncio.run(scenario())
+    # handed over in parts, so that those who are slow keep little
+    assert said == [200, 65_536, 65_536, 65_536, 200_000 - 3 * 65_536]
 
 
 def test_too_many_requests_at_once_are_told_to_come_again(session: Session) -> None:

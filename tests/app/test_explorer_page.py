@@ -111,6 +111,7 @@ def fill_all_views(watched: Watched) -> None:
 # Speed
 
 
+@pytest.mark.alone
 def test_ten_thousand_points_are_there_within_two_seconds(browser: Browser) -> None:
     taken = []
     with served(MadeUp(n=10_000)) as address:
@@ -122,6 +123,7 @@ def test_ten_thousand_points_are_there_within_two_seconds(browser: Browser) -> N
     assert min(taken) < 2000
 
 
+@pytest.mark.alone
 def test_the_map_moves_smoothly_with_ten_thousand_points(browser: Browser) -> None:
     with page_of(browser, MadeUp(n=10_000)) as watched:
         taken = watched.script("""async () => {
@@ -137,6 +139,7 @@ def test_the_map_moves_smoothly_with_ten_thousand_points(browser: Browser) -> No
     assert statistics.median(taken) < 33  # 30 frames a second, without a graphics card
 
 
+@pytest.mark.alone
 def test_the_slider_moves_everything_at_once(browser: Browser) -> None:
     with page_of(browser, MadeUp(n=10_000)) as watched:
         watched.open("gate")
@@ -636,6 +639,7 @@ def true_address(session: Session) -> Iterator[str]:
     thread.join(10)
 
 
+@pytest.mark.alone
 def test_a_journey_on_the_true_server(
     browser: Browser, true_address: str, session: Session
 ) -> None:

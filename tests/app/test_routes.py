@@ -390,6 +390,7 @@ def test_average_colour_of_one_picture_is_its_colour(client: TestClient) -> None
 def test_unknown_routes_are_json(client: TestClient) -> None:
     told = json_of(client.get("/api/nothing"), 404)
     assert told == {"error": "there is nothing at /api/nothing"}
+    assert "error" in json_of(client.get("/api/health/", follow_redirects=False), 404)
     assert "error" in json_of(client.get("/static/../server.py"), 404)
     assert "error" in json_of(client.get("/docs"), 404)
     assert "error" in json_of(client.get("/openapi.json"), 404)

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.conftest import picture
-from wordsight.app.access import Access
+from app.conftest import picture, running
 from wordsight.app.server import create_app
-from wordsight.app.serving import listen, serve, server_of
+from wordsight.app.serving import listen, serve
 from wordsight.app.session import Session
 from wordsight.exceptions import InputError
 
@@ -23,17 +22,8 @@ MEGABYTE = 1_000_000
 @pytest.fixture
 def port(session: Session) -> Iterator[int]:
     """The port of a running explorer."""
-    with listen("127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        server = server_of(create_app(session, access=Access.to("127.0.0.1", port)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
-        thread.start()
-        try:
-            yield port
-        finally:
-            server.should_exit = True
-            thread.join(timeout=30)
-            assert not thread.is_alive()
+    with running(session) as access:
+        yield access.port
 
 
 def said(connection: socket.socket) -> tuple[int, Any]:

@@ -163,8 +163,9 @@ def test_a_class_is_taught_by_a_description() -> None:
     seen = Explorer(session).preview("cyan", "like the sea")
     assert (seen["source"], seen["parts"]) == ("description", [])
     # cosines with (0, 0.6, 0.8)
-    near = [(one["word"], one["similarity"]) for one in seen["neighbours"][:2]]
-    assert near == [("blue", pytest.approx(0.8)), ("green", pytest.approx(0.6))]
+    blue, green = seen["neighbours"][:2]
+    assert blue == {"word": "blue", "similarity": pytest.approx(0.8)}
+    assert green == {"word": "green", "similarity": pytest.approx(0.6)}
     with pytest.raises(InputError, match="descri"):
         session.teach("cyan")
     state = session.teach("cyan", "like the sea")
@@ -266,11 +267,14 @@ def test_who_reads_while_a_class_is_taught_sees_one_state_or_the_other(
     session: Session, gallery: Gallery
 ) -> None:
     layouts = Layouts.of(session.model, gallery, kind="pca")
-    expected: dict[tuple[str, ...], tuple[Any, Any]] = {}
+    expected: dict[tuple[str, ...], Any] = {}
 
-    def look() -> tuple[tuple[str, ...], tuple[Any, Any]]:
+    def look() -> tuple[tuple[str, ...], Any]:
         state = session.state
-        told = map_view(state, layouts, session.model), gate_view(state)
+        told: list[dict[str, object]] = [
+            dict(map_view(state, layouts, session.model)),
+            dict(gate_view(state)),
+        ]
         for view in told:
             view.pop("revision")
         return tuple(state.classes), told

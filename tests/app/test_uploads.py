@@ -101,7 +101,35 @@ def test_json_that_is_too_long(client: TestClient, path: str) -> None:
 
 
 def test_json_that_is_nested_deeply(client: TestClient) -> None:
-    json_of(client.post("/api/ask", content=b"[" * 60_000, headers=JSON), 400)
+    json_of(client.post("/api/ask", content=b"[" * 120_000, headers=JSON), 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("classify", '{"i": ' + "9" * 100_000 + "}"),
+        ("classify", '{"i": -' + "9" * 4300 + "}"),
+        ("ask", '{"word": "red", "k": ' + "9" * 100_000 + "}"),
+        ("threshold", '{"value": 1' + "0" * 100_000 + "}"),
+        ("threshold", '{"value": 1e' + "9" * 1000 + "}"),
+        ("ask", '{"word":' * 15_000),
+        ("ask", '{"word": "' + r"\u0000" * 100 + '"}'),
+        ("save", json.dumps({"name": "漢" * 100})),  # 300 bytes, and folders may have 255
+        ("save", json.dumps({"name": "a\u202eb"})),
+        ("forget", r'{"name": "\ud800"}'),
+    ],
+)
+def test_json_that_is_meant_to_harm(client: TestClient, path: str, sent: str) -> None:
+    reply = client.post(f"/api/{path}", content=sent, headers=JSON)
+    assert reply.status_code in {400, 404}
+    assert "error" in reply.json()
+
+
+def test_the_longest_json_that_means_something_is_taken(client: TestClient) -> None:
+    # every character of a description may take twelve bytes
+    sent = json.dumps({"name": "\U0001f600" * 200, "description": "\U0001f600" * 10_000})
+    told = json_of(client.post("/api/teach", content=sent, headers=JSON), 400)
+    assert "--text-model" in told["error"]
 
 
 def huge_png(side: int) -> bytes:

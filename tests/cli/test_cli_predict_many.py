@@ -20,8 +20,8 @@ import pytest
 from cli.runs import Run, Runner, check_failed, command, contents
 from wordsight import prediction
 from wordsight.data.scenes import write_scenes
-from wordsight.prediction_state import state_path
 from wordsight.sorting import MARK
+from wordsight.unfinished import state_path
 
 N = 140
 
@@ -186,7 +186,7 @@ def test_a_run_that_ended_between_its_output_and_its_clearing_up(
     out = tmp_path / "out.csv"
     arguments = ("predict", model, photos, "--out", out, "--resume")
     with monkeypatch.context() as patch:
-        patch.setattr("wordsight.prediction_state.PredictionState.remove", lambda _: None)
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
         assert run(*arguments).code == 0
     written = out.read_bytes()
     done = run(*arguments)
@@ -194,7 +194,7 @@ def test_a_run_that_ended_between_its_output_and_its_clearing_up(
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "out.csv"}
     # but another file under that name is not taken for it
     with monkeypatch.context() as patch:
-        patch.setattr("wordsight.prediction_state.PredictionState.remove", lambda _: None)
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
         out.unlink()
         assert run(*arguments).code == 0
     out.write_text("mine", encoding="utf-8")

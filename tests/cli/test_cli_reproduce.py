@@ -193,7 +193,7 @@ def test_without_data_it_says_how_to_get_them(
     check_failed(done, 2, "wordsight data fetch cifar10")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_the_quick_report_of_the_real_images(real_data: Path, tmp_path: Path) -> None:
     """In under three minutes, and roughly what the full size finds."""
     out = tmp_path / "report"

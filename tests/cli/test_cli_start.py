@@ -60,6 +60,7 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "fit",
         "evaluate",
         "predict",
+        "features",
         "explore",
         "ask",
         "explain",

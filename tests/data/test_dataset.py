@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -187,7 +188,7 @@ def test_a_class_of_errors_outside_decoding_passes_through() -> None:
 def test_small_images_are_decoded_on_one_thread(
     side: int, n_expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr("wordsight.threads._own", 3)
     noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     batches = Dataset(Listed([png(noise)] * 400)).batches((6, 5), size=10)
     next(batches)
@@ -207,21 +208,21 @@ def test_reading_is_lazy_and_threads_end_with_it() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_images() -> None:
-    big = png(RNG.integers(0, 256, (128, 128, 3), dtype=np.uint8))
-
-    def peak(n_images: int) -> int:
-        dataset = Dataset(Listed([big] * n_images))
-        tracemalloc.start()
-        for _ in dataset.batches((64, 64), size=8):
-            pass
-        highest = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return highest
-
-    peak(50)
-    few, many = peak(100), peak(1000)
-    # 900 more images take 11 MB decoded; their row numbers take 7 kB
-    assert many - few < 500_000
+    n_threads, n_images, side = 2, 2000, 64
+    decoded = side * side * 3
+    source = Listed([png(np.full((side, side, 3), 9, np.uint8))] * n_images)
+    tracemalloc.start()
+    batches = Dataset(source).batches((side, side), size=8, n_threads=n_threads)
+    n_taken = len(next(batches).rows)
+    time.sleep(0.5)  # the threads run ahead as far as they may
+    n_taken += sum(len(batch.rows) for batch in batches)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert n_taken == n_images
+    # what may be decoded and not yet taken, and a megabyte for all that is beside it
+    allowed = (2 * n_threads + 2) * 64 * decoded + 1_000_000
+    assert highest < allowed
+    assert n_images * decoded > 4 * allowed  # what all of them would take
 
 
 def test_inspection_counts_sizes_and_broken_images() -> None:

@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import tracemalloc
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -376,7 +377,8 @@ def test_any_order_of_rows_over_many_row_groups(
 @given(data=st.data())
 def test_round_trip(tmp_path: Path, data: st.DataObject) -> None:
     images = data.draw(st.lists(st.one_of(st.none(), st.binary(max_size=40)), min_size=1))
-    name = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1)
+    text = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1)
+    name = text.map(lambda given: unicodedata.normalize("NFC", given))
     labels = data.draw(st.lists(name, min_size=len(images), max_size=len(images)))
     rows = data.draw(st.lists(st.integers(0, len(images) - 1)))
     row_group = data.draw(st.integers(1, 5))

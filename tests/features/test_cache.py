@@ -46,9 +46,9 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     pooled = PatchFeatures._pooled
 
-    def spy(self: PatchFeatures, some: Any, n_all: int | None = None) -> Iterator[Any]:
+    def spy(self: PatchFeatures, some: Any) -> Iterator[Any]:
         counts.append(len(some))
-        yield from pooled(self, some, n_all)
+        yield from pooled(self, some)
 
     monkeypatch.setattr(PatchFeatures, "_pooled", spy)
     return counts

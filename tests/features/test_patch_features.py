@@ -363,8 +363,10 @@ def test_use_before_fit() -> None:
 # memory
 
 _PEAKS = """
-import json, resource, sys
+import json, sys
 import numpy as np
+sys.path.append(sys.argv[1])
+from benchmarks.memory import megabytes
 from wordsight import PatchFeatures
 from test_patch_features import Streamed
 
@@ -384,7 +386,8 @@ class Made(Streamed):
 
 def peak(n):
     PatchFeatures(n_atoms=16, n_patches=2000, max_iter=2, random_state=0).fit(Made(n))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # not ru_maxrss: it begins at what the process held that started this one
+    return megabytes("VmHWM")
 
 print(json.dumps([peak(400), peak(1600)]))
 """
@@ -392,15 +395,17 @@ print(json.dumps([peak(400), peak(1600)]))
 
 def test_the_memory_of_fit_does_not_grow_with_the_images() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _PEAKS],
+        [sys.executable, "-c", _PEAKS, str(Path(__file__).parents[2])],
         check=True,
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent,
     )
     few, many = json.loads(done.stdout)
+    if few is None:
+        pytest.skip("the system does not tell of memory")
     # all patches of the 1200 further images would be 380 MB, their pixels as floats 15 MB
-    assert many - few < 10
+    assert many - few < 13
 
 
 def test_what_is_kept_for_the_next_image_follows_what_it_was_made_of() -> None:

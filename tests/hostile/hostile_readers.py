@@ -4,8 +4,10 @@ import gzip
 import hashlib
 import io
 import json
+import struct
 import tarfile
 import warnings
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,14 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fuzzing import FaultError, Target
 from safetensors.numpy import save as save_tensors
+from scipy.io import savemat
 
 from wordsight.data.arrays import open_array_file
 from wordsight.data.cifar import CifarSource
+from wordsight.data.dataset import Dataset
+from wordsight.data.matlab import read_mat
 from wordsight.data.parquet import ParquetSource
+from wordsight.data.sharding import cut
+from wordsight.data.webdataset import WebDatasetSource
 from wordsight.exceptions import BrokenImageError, DataError, WordsightError
 from wordsight.features.cache import FeatureCache
 from wordsight.prediction import Prediction
-from wordsight.prediction_state import open_state, state_path
+from wordsight.prediction_state import open_state
+from wordsight.unfinished import state_path
 from wordsight.words.descriptions import read_descriptions
 from wordsight.words.formats import read_table, write_table
 
@@ -167,6 +175,38 @@ def _cifar(ending: str, folder: Path) -> Target:
     return Target([packed(tar)], reads, mend=None, unpack=gzip.decompress, pack=packed)
 
 
+def _archive_of_images(kind: int, labelled: bool) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=kind) as tar:
+        for key in ("cat/1", "dog/2", f"{'long' * 24}/dog/3"):
+            for ending, content in (("jpg", bytes(700)), ("cls", b"1"), ("json", b'{"label": 2}')):
+                if ending == "jpg" or labelled:
+                    member = tarfile.TarInfo(f"{key}.{ending}")
+                    member.size = len(content)
+                    member.mtime = 1.5 if kind == tarfile.PAX_FORMAT else 1
+                    tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _webdataset(folder: Path) -> Target:
+    def read(path: Path) -> None:
+        source = WebDatasetSource(path)
+        check(source.labels is None or len(source.labels) == len(source), "rows without a label")
+        check(len(source) <= len(path.read_bytes()) // 512, "more images than headers")
+        rows = np.arange(len(source))
+        for row, item in enumerate(source.read(rows)):
+            check(isinstance(item, bytes | BrokenImageError), f"an item of {type(item)}")
+            check(source.name(row).startswith("x.tar/"), "a name from elsewhere")
+        for shard in cut(Dataset(source), 1, multiple_of=1):
+            part = shard.open()
+            check(part.names == [source.name(shard.first_row)], "another name in a shard")
+
+    kinds = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
+    seeds = [_archive_of_images(kind, labelled) for kind in kinds for labelled in (True, False)]
+    reads = partial(attempt, path=folder / "x.tar", read=read)
+    return Target(seeds, reads, mend=mend_tar)
+
+
 def _arrays(ending: str, folder: Path) -> Target:
     images = np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3)
     stream = io.BytesIO()
@@ -184,6 +224,69 @@ def _arrays(ending: str, folder: Path) -> Target:
     # an array that is there, but of another shape or type, is misuse
     reads = partial(attempt, path=folder / f"x.{ending}", read=read, errors=WordsightError)
     return Target([stream.getvalue()], reads)
+
+
+def _of_mat(change: Callable[[bytes], bytes], data: bytes) -> bytes:
+    """Change each variable of a file of version 5, as far as one follows the other."""
+    made, at = data[:128], 128
+    while at + 8 <= len(data):
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+        made += change(data[at:end])
+        at = end
+    return made + data[at:]
+
+
+def _unpack_variable(variable: bytes) -> bytes:
+    return zlib.decompress(variable[8:]) if variable[0] == 15 else variable
+
+
+def _pack_variable(variable: bytes) -> bytes:
+    content = zlib.compress(variable, 1)
+    return struct.pack("<II", 15, len(content)) + content
+
+
+def _read_mat(path: Path) -> None:
+    size = len(path.read_bytes())
+    for values in read_mat(path, ["features", "labels", "names", "text"]).values():
+        check(values.dtype.kind in "fiuU", f"values of {values.dtype}")
+        check(values.size <= size * 1032, "more values than the file can hold")
+        check(values.dtype.kind != "U" or values.ndim == 1, "texts in no row")
+
+
+def _mat5(folder: Path) -> Target:
+    given = {
+        "features": np.arange(24.0).reshape(4, 6),
+        "labels": np.array([[1], [2], [3]], np.uint8),
+        "others": {"a": np.ones(3), "b": "text"},
+        "names": np.array(["antelope", "grizzly+bear", "é"], dtype=object)[:, None],
+        "text": np.array(["cat", "ox "]),
+    }
+    seeds = []
+    for packed in (False, True):
+        stream = io.BytesIO()
+        savemat(stream, given, do_compression=packed)
+        seeds.append(stream.getvalue())
+    return Target(
+        seeds,
+        partial(attempt, path=folder / "x.mat", read=_read_mat),
+        unpack=partial(_of_mat, _unpack_variable),
+        pack=partial(_of_mat, _pack_variable),
+    )
+
+
+def _mat73(folder: Path) -> Target:
+    import h5py  # noqa: PLC0415 - only here
+
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file["features"] = np.arange(24.0).reshape(4, 6)
+        file["labels"] = np.array([[1.0], [2.0]])
+        names = np.empty((1, 2), dtype=h5py.ref_dtype)
+        for place, text in enumerate(("antelope", "ox")):
+            file[f"#refs#/{place}"] = np.frombuffer(text.encode("utf-16-le"), np.uint16)[:, None]
+            names[0, place] = file[f"#refs#/{place}"].ref
+        file["names"] = names
+    return Target([stream.getvalue()], partial(attempt, path=folder / "x.mat", read=_read_mat))
 
 
 def _cache(kind: str, folder: Path) -> Target:
@@ -301,8 +404,11 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "parquet": _parquet,
     "tar": partial(_cifar, ".tar"),
     "tar.gz": partial(_cifar, ".tar.gz"),
+    "webdataset": _webdataset,
     "npy": partial(_arrays, "npy"),
     "npz": partial(_arrays, "npz"),
+    "mat5": _mat5,
+    "mat7.3": _mat73,
     "shard": partial(_cache, "shard"),
     "dictionary": partial(_cache, "dictionary"),
     "state": _state,

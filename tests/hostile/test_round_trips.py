@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from wordsight.features.cache import FeatureCache
 from wordsight.prediction import Prediction
-from wordsight.prediction_state import open_state, state_path
+from wordsight.prediction_state import open_state
+from wordsight.unfinished import state_path
 from wordsight.words.descriptions import read_descriptions
 
 FEW = settings(

@@ -12,19 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wordsight.app.answers import ClassifyAnswer, ExplainAnswer, PreviewAnswer
+from wordsight.app.bodies import UploadRoom
 from wordsight.app.layouts import Layouts
 from wordsight.app.pictures import PictureCache, png
 from wordsight.app.session import NotThereError, Session, State
 from wordsight.app.views import explained_view, gate_view, map_view, preview_view, word_view
 from wordsight.app.work import WorkQueue
+from wordsight.data.decoding import FORMATS
 from wordsight.exploration.explaining import explain
 
 __all__ = ["Explorer"]
 
-Json = dict[str, Any]
-
 N_NEAR = 12
 """How many near words and images are named."""
+
+UPLOADS_AT_ONCE = 4
+"""So many of the longest pictures may lie in memory together, or more that are shorter."""
 
 
 @dataclass
@@ -38,13 +42,17 @@ class Explorer:
         Of the session's images; None where there are none.
     queue : WorkQueue
         For what needs the model.
+    picture_queue : WorkQueue
+        For images of the data, which may be large until they are made small.
     """
 
     session: Session
     layouts: Layouts | None = None
     queue: WorkQueue = field(default_factory=WorkQueue)
+    picture_queue: WorkQueue = field(default_factory=lambda: WorkQueue(64, n_threads=2))
 
     def __post_init__(self) -> None:
+        self.uploads = UploadRoom(UPLOADS_AT_ONCE * self.session.limits.upload_bytes)
         self._pictures = PictureCache(self._picture)
         self._made: dict[str, tuple[Any, bytes]] = {}
         self._making = threading.Lock()
@@ -52,6 +60,7 @@ class Explorer:
     def close(self) -> None:
         """End the work in the background."""
         self.queue.close()
+        self.picture_queue.close()
         if self.layouts is not None:
             self.layouts.close()
 
@@ -85,7 +94,7 @@ class Explorer:
             raise NotThereError(f"there is no image {i}; there are {n_images}, counted from 0")
         return state
 
-    def classify(self, encoded: bytes) -> Json:
+    def classify(self, encoded: bytes) -> ClassifyAnswer:
         """Say what is in a dropped picture."""
         start = perf_counter()
         state = self.session.state
@@ -93,11 +102,11 @@ class Explorer:
         place = None
         if self.layouts is not None:
             place = self.layouts.place(explained.recognition.mapped, self.layouts.current)[0]
-        with Image.open(io.BytesIO(encoded)) as image:  # known to be sound by now
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:  # known to be sound by now
             size = image.size
         return _with_picture(explained_view(state, explained), size, place, start)
 
-    def classify_one(self, i: int) -> Json:
+    def classify_one(self, i: int) -> ClassifyAnswer:
         """Say what is in an image of the data, which has been looked at already."""
         start = perf_counter()
         state = self.check_image(i)
@@ -107,7 +116,7 @@ class Explorer:
         place = self.layouts.current.points[i]
         return _with_picture(explained_view(state, explained), (width, height), place, start)
 
-    def preview(self, name: str, description: str | None) -> Json:
+    def preview(self, name: str, description: str | None) -> PreviewAnswer:
         """Say what a new class would take; without images, what its neighbours are."""
         state = self.session.state
         if state.gallery is None or name in state.classes:
@@ -128,8 +137,8 @@ class Explorer:
 
 
 def _with_picture(
-    said: Json, size: tuple[int, int], place: NDArray[np.float32] | None, start: float
-) -> Json:
+    said: ExplainAnswer, size: tuple[int, int], place: NDArray[np.float32] | None, start: float
+) -> ClassifyAnswer:
     width, height = size
     x, y = (None, None) if place is None else map(float, place)
     spent = round(1000 * (perf_counter() - start), 1)

@@ -6,19 +6,20 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wordsight.app.access import Access
 
-__all__ = ["CONTENT_POLICY", "Guard"]
+__all__ = ["CONTENT_POLICY", "SECURITY_HEADERS", "Guard"]
 
 CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy: the page may load what this server sends, and nothing else."""
 
-_HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -26,6 +27,10 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+"""What every answer bears."""
+
+_PART = 65_536
+"""Bytes of an answer that are handed over at once."""
 
 _log = logging.getLogger("wordsight.app")
 
@@ -46,14 +51,15 @@ class Guard:
     access : Access
         What a request has to bring.
     most_requests : int
-        How many are worked on at once; more are told to come again.
+        How many are worked on at once; more are told to come again. Nobody's turn is taken by
+        waiting for a body to come, or for an answer to be taken.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, most_requests: int = 64) -> None:
+    def __init__(self, app: ASGIApp, access: Access, most_requests: int = 256) -> None:
         self._app = app
         self._access = access
         self._most = most_requests
-        self._n_running = 0
+        self.n_running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, as ASGI asks."""
@@ -71,7 +77,7 @@ class Guard:
             return
         if self._has_token_in_query(scope):
             await self._keep_token(answer)
-        elif self._n_running >= self._most:
+        elif self.n_running >= self._most:
             sentence = "too many requests at once; try again in a second"
             await _reply(answer, 503, sentence, wait=True)
         else:
@@ -79,19 +85,24 @@ class Guard:
 
     async def _let_through(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         """Have a request answered; a fault is told in the terminal, not to the client."""
-        self._n_running += 1
+        turn = _Turn(self, receive, answer)
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, turn.receive, turn.send)
+        except ClientDisconnect:  # with half of its body sent
+            pass
         except Exception:
-            _log.exception("a request failed: %s %s", scope["method"], scope["path"])
+            # as it is written in Python: what a client sends must not steer the terminal
+            _log.exception("a request failed: %s %r", scope["method"], scope["path"])
             if not answer.started:
                 sentence = "the explorer met a fault of its own; see the terminal"
                 await _reply(answer, 500, sentence)
         finally:
-            self._n_running -= 1
+            turn.end()
 
     def _check(self, scope: Scope) -> None:
         """Refuse what comes from elsewhere."""
+        if not scope["path"].startswith("/"):  # a whole URL, which names a host of its own, or *
+            raise _RefusedError(400, "a path that begins with / is expected, and no whole address")
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._access.allows_host(hosts[0]):
@@ -123,8 +134,41 @@ class Guard:
         """Move the token from the address, which histories keep, into a cookie."""
         cookie = f"{self._access.cookie}={self._access.token}; HttpOnly; SameSite=Strict; Path=/"
         headers = {"Location": "/", "Set-Cookie": cookie, "Content-Length": "0"}
+        headers["Cache-Control"] = "no-store"  # nobody else is to be given this cookie
         await send(_start(303, headers))
         await send({"type": "http.response.body", "body": b""})
+
+
+class _Turn:
+    """One of the requests that are worked on: for as long as it is work, and not waiting."""
+
+    def __init__(self, guard: Guard, receive: Receive, answer: "_Answer") -> None:
+        self._guard = guard
+        self._receive = receive
+        self._answer = answer
+        self._is_working = False
+        self._count(True)
+
+    async def receive(self) -> Message:
+        """Wait for what the client sends."""
+        self._count(False)
+        try:
+            return await self._receive()
+        finally:
+            self._count(not self._answer.started)
+
+    async def send(self, message: Message) -> None:
+        """Wait for the client to take the answer, which is made by now."""
+        self._count(False)
+        await self._answer(message)
+
+    def end(self) -> None:
+        """Count no more."""
+        self._count(False)
+
+    def _count(self, is_working: bool) -> None:
+        self._guard.n_running += is_working - self._is_working
+        self._is_working = is_working
 
 
 class _Answer:
@@ -140,8 +184,15 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.started = True
             headers = MutableHeaders(scope=message)
-            headers.update(_HEADERS)
+            headers.update(SECURITY_HEADERS)
             headers.setdefault("Cache-Control", self._stale)
+        left = memoryview(message.get("body", b""))
+        while len(left) > _PART:  # the rest is there but once, however many take it slowly
+            part = {**message, "body": bytes(left[:_PART]), "more_body": True}
+            await self._send(part)
+            left = left[_PART:]
+        if "body" in message:
+            message = {**message, "body": bytes(left)}
         await self._send(message)
 
 

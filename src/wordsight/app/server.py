@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from wordsight import __version__
 from wordsight.app.access import Access
+from wordsight.app.description import Described
 from wordsight.app.explorer import Explorer
 from wordsight.app.guard import Guard
 from wordsight.app.layouts import Layouts
@@ -59,11 +60,12 @@ def create_app(
         yield
         explorer.close()
 
-    # the pages that FastAPI makes of itself would load scripts from elsewhere
-    app = FastAPI(
-        title="Wordsight", version=__version__, lifespan=running,
-        docs_url=None, redoc_url=None, openapi_url=None,
+    # the pages that FastAPI makes of its description would load scripts from elsewhere
+    app = Described(
+        title="Wordsight", version=__version__, lifespan=running, redirect_slashes=False,
+        docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
     )  # fmt: skip
+    app.access = access = access or Access("127.0.0.1", 8642)
     app.state.explorer = explorer
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=static, check_dir=False), name="static")
@@ -74,19 +76,20 @@ def create_app(
 
     for kind in (HTTPException, RequestValidationError, WordsightError):
         app.add_exception_handler(kind, _told)
-    app.add_middleware(Guard, access=access or Access("127.0.0.1", 8642))
+    app.add_middleware(Guard, access=access)
     return app
 
 
 async def _told(request: Request, error: Exception) -> Response:
     """Tell an error that is meant for people, in one sentence; `Guard` sees to the others."""
     headers = None
+    path = request.scope["path"]  # in a URL, //name/ would be a host
     if isinstance(error, HTTPException):
         status, sentence, headers = error.status_code, str(error.detail), error.headers
         if status == 404:
-            sentence = f"there is nothing at {request.url.path}"
+            sentence = f"there is nothing at {path}"
         if status == 405:
-            sentence = f"{request.method} is not taken at {request.url.path}"
+            sentence = f"{request.method} is not taken at {path}"
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         status, sentence = 400, f"{first['loc'][-1]}: {first['msg']}"

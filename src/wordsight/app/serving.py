@@ -1,5 +1,6 @@
 """Running the explorer: a port of this machine, a server on it, and a browser that shows it."""
 
+import contextlib
 import errno
 import socket
 import sys
@@ -9,9 +10,19 @@ import webbrowser
 import uvicorn
 from starlette.types import ASGIApp
 
+from wordsight.app.connections import Connection
 from wordsight.exceptions import InputError
 
+if sys.platform != "win32":
+    import resource
+
 __all__ = ["listen", "serve", "server_of"]
+
+_AT_A_TIME, _WAITING = 32, 2048
+"""Connections that are taken up before anything else is done, and those that wait for it."""
+
+_FILES = 4096
+"""Files to be open at once, of which each connection is one; many systems begin with 1,024."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -43,7 +54,7 @@ def listen(host: str, port: int) -> socket.socket:
         if sys.platform != "win32":  # where it would let two servers share the port
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(address)
-        taken.listen(128)
+        taken.listen(_WAITING)
     except OSError as error:
         if taken is not None:
             taken.close()
@@ -63,10 +74,21 @@ def _refused(host: str, port: int, error: OSError) -> str:
     return f"nothing can listen on {host}, port {port} ({reason}); use --host 127.0.0.1"
 
 
+class _Server(uvicorn.Server):
+    """A server that takes up few connections at a time, so that it knows how many it has."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        for each in sockets or []:
+            each.listen(_WAITING)  # as many may wait for it all the same
+
+
 def server_of(app: ASGIApp) -> uvicorn.Server:
     """Return a server of the explorer, which is to be run on a port that was taken."""
     config = uvicorn.Config(
         app,
+        http=Connection,
+        backlog=_AT_A_TIME,
         log_config=None,
         log_level="critical",  # what fails inside is told by `Guard`, and the rest is noise
         access_log=False,
@@ -76,7 +98,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=2,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def serve(app: ASGIApp, taken: socket.socket, address: str, *, browser: bool) -> None:
@@ -92,6 +114,18 @@ def serve(app: ASGIApp, taken: socket.socket, address: str, *, browser: bool) ->
     browser : bool
         Whether to open one.
     """
+    _allow_files()
     if browser:  # which waits for the first answer, as the port is open already
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     server_of(app).run(sockets=[taken])
+
+
+def _allow_files() -> None:
+    """Let this process open more files, as far as it may."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

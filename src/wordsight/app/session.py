@@ -29,6 +29,9 @@ __all__ = ["Limits", "NotThereError", "Session", "State"]
 FARTHEST = 1e9
 """Thresholds beyond this would leave no digits of the scores that are counted from them."""
 
+_NAME_BYTES = 200
+"""Most systems allow 255, and it is a little longer until it is whole."""
+
 _PLAIN_NAME = re.compile(r"[^\W_][\w .-]{0,99}")
 
 
@@ -232,6 +235,11 @@ class Session:
             The folder.
         """
         state = self.state
+        if len(name.encode()) > _NAME_BYTES:
+            raise InputError(
+                f"a name of {len(name.encode())} bytes was given, and folders have shorter ones; "
+                f"give one of at most {_NAME_BYTES}"
+            )
         if not _PLAIN_NAME.fullmatch(name) or name.endswith((" ", ".")):
             raise InputError(
                 f"{name!r} is no plain name; use letters, digits, '-', '_', '.' and spaces, and "

@@ -6,6 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordsight import __version__
+from wordsight.app.answers import (
+    AboutAnswer,
+    AskAnswer,
+    Curve,
+    ExplainAnswer,
+    GateAnswer,
+    Kind,
+    MapAnswer,
+    NearWord,
+    PreviewAnswer,
+    SessionAnswer,
+    Share,
+)
 from wordsight.app.layouts import Layout, Layouts
 from wordsight.app.session import Session, State
 from wordsight.classifiers.cross_modal import CrossModalClassifier
@@ -28,15 +41,14 @@ __all__ = [
     "word_view",
 ]
 
-Json = dict[str, Any]
-
 _CURVE_POINTS = 1000
 
 
-def session_view(session: Session, state: State) -> Json:
+def session_view(session: Session, state: State) -> SessionAnswer:
     """Return what holds of the whole session: the model, its classes, the data, the limits."""
     model, gallery = state.model, state.gallery
     n_seen = len(model.seen_)
+    trained_on = getattr(model, "about_", {}).get("data")
     return {
         "version": __version__,
         "model": {
@@ -46,7 +58,7 @@ def session_view(session: Session, state: State) -> Json:
             "threshold": _short(state.threshold),
             "map": type(model.mapping_).__name__,
             "n_features": int(model.n_features_in_),
-            "trained_on": getattr(model, "about_", {}).get("data"),
+            "trained_on": None if trained_on is None else str(trained_on),
             "describes": model.words_.is_described,
             "has_text_model": session.encoder is not None,
         },
@@ -54,8 +66,9 @@ def session_view(session: Session, state: State) -> Json:
             {"name": name, "kind": _kind(column, n_seen), "added": name in state.added}
             for column, name in enumerate(state.classes)
         ],
-        "data": gallery
-        and {
+        "data": None
+        if gallery is None
+        else {
             "name": session.data_name,
             "n": len(gallery.rows),
             "n_broken": len(gallery.broken),
@@ -72,7 +85,7 @@ def session_view(session: Session, state: State) -> Json:
     }
 
 
-def map_view(state: State, layouts: Layouts, initial: CrossModalClassifier) -> Json:
+def map_view(state: State, layouts: Layouts, initial: CrossModalClassifier) -> MapAnswer:
     """Return the semantic map: where images and words lie, and what the images are taken for.
 
     Parameters
@@ -108,7 +121,7 @@ def map_view(state: State, layouts: Layouts, initial: CrossModalClassifier) -> J
     }
 
 
-def gate_view(state: State) -> Json:
+def gate_view(state: State) -> GateAnswer:
     """Return all that the gate's view needs to work out any threshold by itself."""
     gallery, model = state.images(), state.model
     n_seen, n_images = len(model.seen_), len(gallery.rows)
@@ -129,7 +142,7 @@ def gate_view(state: State) -> Json:
     }
 
 
-def about_view(state: State, i: int) -> Json:
+def about_view(state: State, i: int) -> AboutAnswer:
     """Return what is to be said of one image of the data."""
     gallery = state.images()
     explained = explain(state.model, i, gallery)
@@ -150,7 +163,7 @@ def about_view(state: State, i: int) -> Json:
     }
 
 
-def explained_view(state: State, explained: Explanation) -> Json:
+def explained_view(state: State, explained: Explanation) -> ExplainAnswer:
     """Return what a model says of one image, and what of the data is nearest to it."""
     return {
         "revision": state.revision,
@@ -167,7 +180,7 @@ def explained_view(state: State, explained: Explanation) -> Json:
     }
 
 
-def asked_view(state: State, answer: Answer) -> Json:
+def asked_view(state: State, answer: Answer) -> AskAnswer:
     """Return the images nearest to a word."""
     return {
         "word": answer.word,
@@ -182,7 +195,7 @@ def asked_view(state: State, answer: Answer) -> Json:
     }
 
 
-def preview_view(state: State, preview: Preview) -> Json:
+def preview_view(state: State, preview: Preview) -> PreviewAnswer:
     """Return what a class would take from the others, were it taught."""
     return {
         "name": preview.name,
@@ -199,7 +212,7 @@ def preview_view(state: State, preview: Preview) -> Json:
     }
 
 
-def word_view(state: State, query: WordQuery) -> Json:
+def word_view(state: State, query: WordQuery) -> PreviewAnswer:
     """Return what `preview_view` does, as far as it is known without images."""
     model = state.model
     near = model.words_.most_similar(query.word_vector, 10, exclude=[query.word, *query.parts])
@@ -249,7 +262,7 @@ def _curve(
     truth: NDArray[np.int64],
     n_seen: int,
     n_classes: int,
-) -> Json | None:
+) -> Curve | None:
     """Return the seen–unseen curve; None where images of either kind are missing.
 
     Its thresholds are such that an image is novel where its score is above them: they lie half way
@@ -285,7 +298,7 @@ def _curve(
     }
 
 
-def _ranked(explained: Explanation) -> list[Json]:
+def _ranked(explained: Explanation) -> list[Share]:
     """Return the classes of one image, the most probable first."""
     return [
         {"name": share.name, "kind": share.kind, "p": _short(share.probability)}
@@ -301,11 +314,11 @@ def _codes(labels: ArrayLike | None, names: Any, n_images: int) -> list[int]:
     return [place.get(name, -1) for name in np.asarray(labels).tolist()]
 
 
-def _words(near: Any) -> list[Json]:
+def _words(near: Any) -> list[NearWord]:
     return [{"word": str(word), "similarity": _short(value)} for word, value in near]
 
 
-def _kind(column: int, n_seen: int) -> str:
+def _kind(column: int, n_seen: int) -> Kind:
     return "seen" if column < n_seen else "unseen"
 
 

@@ -25,7 +25,7 @@ from wordsight.classifiers.word_directions import WordDirections
 from wordsight.classifiers.word_gaussian import WordGaussians
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
-from wordsight.features.cache import FeatureCache
+from wordsight.features.cache import FeatureCache, FeatureMaker
 from wordsight.features.images import is_images
 from wordsight.features.patch_features import PatchFeatures
 from wordsight.geometry import sq_dist
@@ -214,7 +214,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         X: Any,
         y: Any = None,
         *,
-        cache: FeatureCache | None = None,
+        cache: FeatureCache | FeatureMaker | None = None,
         tune: bool | Goal = False,
     ) -> Self:
         """Learn from images of seen classes.
@@ -225,9 +225,10 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             A labelled data set, images, or ready features.
         y : array-like, shape (n,)
             Class names; a data set brings its own.
-        cache : FeatureCache, optional
+        cache : FeatureCache or FeatureMaker, optional
             Where the features of images, the longest part, are kept and found again; they then
-            never lie in memory all at once, and an interrupted fit goes on where it was.
+            never lie in memory all at once, and an interrupted fit goes on where it was. Or what
+            makes them elsewhere, such as on a cluster.
         tune : bool or Goal, default False
             Whether to choose the ridge term (where the map leaves it open), the gate (where
             `novelty` is None) and its threshold for a goal, on seen classes held out in turn as if
@@ -282,7 +283,7 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         self,
         X: Any,
         labels: NDArray[Any],
-        cache: FeatureCache | None,
+        cache: FeatureCache | FeatureMaker | None,
         held_out: NDArray[np.bool_],
     ) -> Any:
         if not is_images(X):
@@ -290,20 +291,18 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
             return _rows(validated(self, X, dtype=[np.float32, np.float64]))
         self.features_ = self._part(self.features, PatchFeatures)
         found: Any
-        if cache is None:
+        if isinstance(cache, FeatureMaker):
+            found = cache.fit_features(self.features_, X)
+        elif cache is None:
             extra: dict[str, Any] = {}
             if has_fit_parameter(self.features_, "held_out"):
                 # what learns from labels is surer of images it learned from than of new ones: no
                 # threshold may be set on these
                 extra = {"y": labels, "held_out": held_out}
             found = np.asarray(self.features_.fit_transform(X, **extra))
-        elif isinstance(self.features_, PatchFeatures):
-            found = self.features_.fit_stored(X, cache)
         else:
-            raise InputError(
-                f"a cache was given for features of {type(self.features_).__name__}; expected "
-                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
-            )
+            self._check_cacheable()
+            found = self.features_.fit_stored(X, cache)
         if len(found) != len(labels):
             raise InputError(
                 f"{len(found)} images could be read of the {len(labels)} that are labelled; "
@@ -776,16 +775,23 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         Memory does not grow with the number of images. A data set that skips broken images skips
         their rows. With a cache, features of images are kept there and found again.
         """
-        for rows, features in self._feature_blocks(X, cache):
+        for rows, features in self.feature_blocks(X, cache=cache):
             yield rows, self._recognise_features(features)
 
-    def _feature_blocks(
-        self, X: Any, cache: FeatureCache | None = None
+    def feature_blocks(
+        self, X: Any, *, cache: FeatureCache | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Yield rows and features, a few at a time."""
+        """Yield rows and the features that the map sees of these images, a few at a time.
+
+        Memory does not grow with the number of images. A data set that skips broken images skips
+        their rows. With a cache, features of images are kept there and found again.
+        """
         check_is_fitted(self, "seen_classifier_")
         if is_images(X) and self.features_ is not None:
-            extra = {"cache": cache} if cache is not None else {}
+            extra = {}
+            if cache is not None:
+                self._check_cacheable()
+                extra = {"cache": cache}
             yield from self.features_.stream(X, **extra)
             return
         features = self._features_of(X)
@@ -917,6 +923,13 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         return self.classes_[columns], np.concatenate([each.proba for each in found])
 
     # Checks
+
+    def _check_cacheable(self) -> None:
+        if not isinstance(self.features_, PatchFeatures):
+            raise InputError(
+                f"a cache was given for features of {type(self.features_).__name__}; expected "
+                "PatchFeatures, or no cache (ConvFeatures keeps its training with checkpoint)"
+            )
 
     def _check_tunable(self, n_seen: int) -> None:
         """Refuse what cannot be tuned before the long work."""

@@ -213,7 +213,7 @@ class AnswersWords:
         """
         vector = self.query(word).vector
         blocks_of_points = (
-            (rows, self.mapping_.predict(features)) for rows, features in self._feature_blocks(X)
+            (rows, self.mapping_.predict(features)) for rows, features in self.feature_blocks(X)
         )
         return nearest_of(blocks_of_points, vector, k)
 

@@ -1,5 +1,8 @@
 """`SoftmaxClassifier`: softmax regression on the image features, P(y | seen, x) of Eq. 2."""
 
+import math
+from dataclasses import dataclass
+from functools import partial as partial_function
 from typing import Any, Self
 
 import numpy as np
@@ -15,18 +18,30 @@ from wordsight.classifiers.temperature import (
     likeliest_temperature,
 )
 from wordsight.compute import (
+    SPARE,
     RidgeFactor,
     blocks,
+    column_bounds,
     in_order,
     one_thread,
     partial,
     resolve_device,
 )
+from wordsight.exact_sums import grid_of, on_grid_
 from wordsight.exceptions import InputError
 from wordsight.few_rows import FewRows, ThinFactor, are_few
 from wordsight.parameters import checked_random_state, is_between, is_count
 from wordsight.progress import report
-from wordsight.rows import ChosenRows, StoredRows, by_blocks, column_mean, draw_held_out
+from wordsight.rows import (
+    READ,
+    ChosenRows,
+    SpreadRows,
+    StoredRows,
+    by_blocks,
+    column_mean,
+    cuts,
+    draw_held_out,
+)
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["SoftmaxClassifier", "loss_and_gradient"]
@@ -39,7 +54,7 @@ HELD_OUT = 0.1
 """Share of each class's rows that a temperature is learned on, where none are named."""
 
 BLOCK = 512
-"""Rows a block: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
+"""Rows a block at most: with 12,800 features, 26 MB, of which stored rows need two a core. Each core works
 on a block of its own: with several on one block, waiting for one another took longer than the
 work."""
 
@@ -71,10 +86,67 @@ def loss_and_gradient(
     coef_gradient : Tensor of float64, shape (C, F)
     intercept_gradient : Tensor of float64, shape (C,)
     """
+    grids = _Grids.of(X, len(coef))
+    if isinstance(X, SpreadRows):
+        work = partial_function(_loss_of_part, coef.cpu().numpy(), intercept.cpu().numpy(), grids)
+        found = X.fold(work, _added, codes.cpu().numpy(), small=True)
+    else:
+        found = _loss_sums(coef, intercept, X, codes, grids)
+    loss, coef_slope, intercept_slope = found[0], *(part.to(coef) for part in found[1:])
+    loss = float(loss) / len(X) + 0.5 * alpha * float(coef.square().sum())
+    return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
+
+
+_Sums = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """Grids of the sums of losses and of their gradients, by what the first rows are like."""
+
+    loss: torch.Tensor
+    across: torch.Tensor
+    along: torch.Tensor
+
+    @classmethod
+    def of(cls, X: NDArray[Any] | StoredRows, n_classes: int) -> "Self | None":
+        if X.dtype == np.float64:  # a block is as good as the sum: nothing is rounded away
+            return None
+        n = float(len(X))
+        return cls(
+            grid_of(SPARE * n * (1.0 + math.log(n_classes))),
+            grid_of(n * column_bounds(X[:READ])),
+            grid_of(n),
+        )
+
+
+def _loss_of_part(
+    coef: NDArray[np.float64],
+    intercept: NDArray[np.float64],
+    grids: _Grids | None,
+    X: StoredRows,
+    codes: NDArray[np.int64],
+) -> _Sums:
+    # new memory: what comes from another process is read-only, and torch has no such tensors
+    return _loss_sums(torch.tensor(coef), torch.tensor(intercept), X, torch.tensor(codes), grids)
+
+
+def _added(a: _Sums, b: _Sums) -> _Sums:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def _loss_sums(
+    coef: torch.Tensor,
+    intercept: torch.Tensor,
+    X: NDArray[Any] | StoredRows,
+    codes: torch.Tensor,
+    grids: _Grids | None,
+) -> _Sums:
+    """Return the log losses of the rows and their gradients, each summed."""
     dtype = torch.float32 if X.dtype == np.float32 else torch.float64
     filters = coef.T.to(dtype)
 
-    def part(cut: slice) -> tuple[float, torch.Tensor, torch.Tensor]:
+    def part(cut: slice) -> _Sums:
         block = _block(X, cut, coef.device)
         target = codes[cut, None]
         across = torch.zeros(coef.shape, dtype=dtype, device=coef.device)
@@ -88,16 +160,20 @@ def loss_and_gradient(
             residual = log_proba[rows].exp().sub_(hit[rows])
             across.addmm_(residual.T.to(dtype), x)
             along += residual.sum(0)
-        return -float(log_proba.gather(1, target).sum()), across, along
+        lost, across = -log_proba.gather(1, target).sum(), across.double()
+        if grids is not None:
+            on_grid_(lost, grids.loss)
+            on_grid_(across, grids.across)
+            on_grid_(along, grids.along)
+        return lost, across, along
 
-    loss = 0.0
+    loss = torch.zeros((), dtype=torch.float64, device=coef.device)
     coef_slope, intercept_slope = torch.zeros_like(coef), torch.zeros_like(intercept)
-    for lost, across, along in in_order(part, blocks(len(X), BLOCK)):
+    for lost, across, along in in_order(part, cuts(X, BLOCK)):
         loss += lost
         coef_slope += across
         intercept_slope += along
-    loss = loss / len(X) + 0.5 * alpha * float(coef.square().sum())
-    return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
+    return loss, coef_slope, intercept_slope
 
 
 def _block(X: NDArray[Any] | StoredRows, cut: slice, device: torch.device) -> torch.Tensor:
@@ -291,7 +367,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             start = whole.ridge_start(one_hot)
         else:
             rest = np.flatnonzero(~held_out)
-            some = _WhitenedProblem(ChosenRows(X, rest), targets[rest], factor, self.alpha)
+            chosen = X.chosen(rest) if isinstance(X, SpreadRows) else ChosenRows(X, rest)
+            some = _WhitenedProblem(chosen, targets[rest], factor, self.alpha)
             # nor may it start from what the labels of the others have gone into
             start = self._minimise(some, some.ridge_start(one_hot[rest]))
             self._take(some.solution(start), X.dtype)
@@ -420,16 +497,34 @@ class _WhitenedProblem:
         n = len(one_hot)
         share = torch.from_numpy(one_hot.mean(0, dtype=np.float64)).to(self._mean)
 
-        def part(cut: slice) -> torch.Tensor:
-            target = torch.as_tensor(one_hot[cut]).to(self._mean.device)
-            return target.T @ _block(self._X, cut, self._mean.device)
-
-        cross = torch.zeros(self._n_classes, len(self._mean)).to(self._mean)
-        for product in in_order(part, blocks(n, BLOCK)):
-            cross += product
+        grids = _Grids.of(self._X, self._n_classes)
+        grid = None if grids is None else grids.across
+        if isinstance(self._X, SpreadRows):
+            work = partial_function(_cross_of, grid)
+            cross = self._X.fold(work, torch.add, one_hot, small=True).to(self._mean)
+        else:
+            cross = _cross_of(grid, self._X, one_hot, self._mean.device)
         cross = cross.T / n - torch.outer(self._mean, share)
         U = self._factor.whiten(cross).double()
         bias = share.log()
         # the slope of a logit is about 1 / (p (1 − p)) times that of its probability
         scale = 1.0 / (share * (1.0 - share)).clamp(min=1e-6)
         return torch.cat([U * scale * 0.5, bias[None]]).flatten().cpu().numpy()
+
+
+def _cross_of(
+    grid: torch.Tensor | None,
+    X: NDArray[Any] | StoredRows,
+    one_hot: NDArray[Any],
+    device: torch.device | None = None,
+) -> torch.Tensor:
+    """Return the sum of ``y xᵀ``, shape (C, F), in double precision."""
+    where = device or torch.device("cpu")
+
+    def part(cut: slice) -> torch.Tensor:
+        return torch.as_tensor(one_hot[cut]).to(where).T @ _block(X, cut, where)
+
+    cross = torch.zeros(one_hot.shape[1], X.shape[1], dtype=torch.float64, device=where)
+    for product in in_order(part, cuts(X, BLOCK)):
+        cross += product.double() if grid is None else on_grid_(product.double(), grid)
+    return cross

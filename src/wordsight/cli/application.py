@@ -23,6 +23,7 @@ from wordsight.cli.doctor import doctor
 from wordsight.cli.evaluate import evaluate
 from wordsight.cli.explain import explain
 from wordsight.cli.explore import explore
+from wordsight.cli.features import features
 from wordsight.cli.fit import fit
 from wordsight.cli.info import info
 from wordsight.cli.options import Debug, Json, Quiet, Verbose
@@ -50,8 +51,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    fit, evaluate, predict, explore, plot, ask, explain, classes, info, demo, reproduce, doctor,
-    completion,
+    fit, evaluate, predict, features, explore, plot, ask, explain, classes, info, demo, reproduce,
+    doctor, completion,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(benchmark.app, name="benchmark")

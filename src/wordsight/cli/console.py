@@ -20,6 +20,7 @@ __all__ = [
     "coloured",
     "command_line",
     "debug",
+    "duration",
     "error",
     "log",
     "log_end",
@@ -32,6 +33,7 @@ __all__ = [
     "say",
     "say_always",
     "say_broken",
+    "say_estimate",
     "say_table",
     "set_debug",
     "set_json",
@@ -43,6 +45,9 @@ __all__ = [
 ]
 
 SHOWN_BROKEN = 10
+WORTH_SAYING = 60.0
+"""Seconds from which on the time that the work will take is told beforehand."""
+
 _WIDTH_OF_A_PIPE = 160
 _RED, _YELLOW = "1;31", "1;33"
 
@@ -298,6 +303,20 @@ def say_broken(broken: Sequence[tuple[str, str]]) -> None:
         _write_stderr(f"  {name}: {reason}")
     if len(broken) > SHOWN_BROKEN:
         _write_stderr(f"  and {len(broken) - SHOWN_BROKEN} more")
+
+
+def say_estimate(seconds: float) -> None:
+    """Tell how long the work will take, where it is long."""
+    if seconds > WORTH_SAYING:
+        say(f"This will take about {duration(seconds)}.")
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words."""
+    if seconds < WORTH_SAYING:
+        return f"{seconds:.1f} seconds"
+    minutes = round(seconds / 60)
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def command_line() -> str:

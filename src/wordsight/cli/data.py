@@ -25,7 +25,8 @@ def info(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Images: a folder, a parquet file or folder, a CIFAR archive, a .npy or .npz file."
+            help="Images: a folder, a parquet file or folder, a .tar archive or a folder of them, "
+            "a CIFAR archive, a .npy or .npz file."
         ),
     ],
     split: Annotated[

@@ -30,8 +30,9 @@ def explore(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Images to look at: a folder, a parquet file or folder, a CIFAR archive, a .npy "
-            "or .npz file. Without it, pictures can be dropped and classes taught, and no more."
+            help="Images to look at: a folder, a parquet file or folder, a .tar or CIFAR archive, "
+            "a .npy or .npz file. Without it, pictures can be dropped and classes taught, and no "
+            "more."
         ),
     ] = None,
     split: Annotated[

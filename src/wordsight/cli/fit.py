@@ -39,9 +39,6 @@ _FEATURES = "Features of images"
 _MAP = "The map into word space"
 _DECIDING = "The gate and the classifiers"
 
-WORTH_SAYING = 60.0
-"""Seconds from which on the time that the work will take is told beforehand."""
-
 
 def fit(
     data: DataPath,
@@ -463,9 +460,7 @@ def _say_plan(plan: "TrainingPlan") -> None:
         f"classes: {settings.seen_classifier}; unseen classes: {settings.unseen_classifier}; seed: "
         f"{settings.random_state}"
     )
-    seconds = plan.estimate_seconds()
-    if seconds > WORTH_SAYING:
-        console.say(f"This will take about {_duration(seconds)}.")
+    console.say_estimate(plan.estimate_seconds())
 
 
 def _about_map(settings: "Settings") -> str:
@@ -503,14 +498,7 @@ def _say_choice(tuned: Mapping[str, Any] | None) -> None:
 
 def _say_done(out: Path, data: Path, seconds: float) -> None:
     model, images = shlex.quote(str(out)), shlex.quote(str(data))
-    console.say(f"Trained in {_duration(seconds)}; the model is in {out}. Next:")
+    console.say(f"Trained in {console.duration(seconds)}; the model is in {out}. Next:")
     console.say(f"  wordsight evaluate {model} {images}")
     console.say(f"  wordsight predict {model} some_folder/ --out predictions.csv")
     console.say(f"  wordsight info {model}")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < WORTH_SAYING:
-        return f"{seconds:.1f} seconds"
-    minutes = round(seconds / 60)
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"

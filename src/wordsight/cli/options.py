@@ -125,8 +125,8 @@ ModelPath = Annotated[
 DataPath = Annotated[
     Path,
     typer.Argument(
-        help="Labelled images: a folder of class folders, a parquet file or folder, a CIFAR binary "
-        "archive, a .npy or .npz file."
+        help="Labelled images: a folder of class folders, a parquet file or folder, a .tar archive "
+        "or a folder of them, a CIFAR binary archive, a .npy or .npz file."
     ),
 ]
 

@@ -13,6 +13,7 @@ from wordsight.cli.options import names as listed
 from wordsight.cli.predict_inputs import model_and_inputs, with_list
 from wordsight.exceptions import InputError
 from wordsight.storage import check_writable, refuse_existing
+from wordsight.unfinished import state_path
 
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
@@ -27,7 +28,7 @@ def predict(
             metavar="INPUTS",
             help="A model directory, unless the model in the box is to be used; then images, "
             "folders of images (all in and below them), quoted patterns ('photos/**/*.jpg'), "
-            "parquet files, CIFAR archives, .npy and .npz files; - reads a list of files.",
+            "parquet files, .tar and CIFAR archives, .npy and .npz files; - reads a list of files.",
         ),
     ],
     model: Annotated[
@@ -138,7 +139,9 @@ def predict(
     taken = prediction_inputs.Inputs(named)
     if sort_into is not None:
         folders = [Path(path) for path in named if Path(path).is_dir()]
-        sorting.check_sortable(sort_into, folders, taken.files(), overwrite=overwrite)
+        # one that the rows beside the output are of may stand: that is looked at later
+        may_stand = resume and out is not None and state_path(out).exists()
+        sorting.check_sortable(sort_into, folders, taken.files(), overwrite=overwrite or may_stand)
         check_writable(sort_into)
     loaded = persistence.load_model(model_path, words=words, device=device)
     if str(model_path).startswith(PREFIX):
@@ -165,7 +168,6 @@ def _check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
     check_writable(out)
 
     from wordsight.prediction_files import check_ending  # noqa: PLC0415 - torch
-    from wordsight.prediction_state import state_path  # noqa: PLC0415
 
     check_ending(out)
     if resume:  # one that the rows beside it are of may stand: that is looked at later

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wordsight.cli import console
 from wordsight.exceptions import WordsightError
 from wordsight.storage import refuse_existing
+from wordsight.unfinished import discard_rows
 
 if TYPE_CHECKING:
     from wordsight.classifiers.cross_modal import CrossModalClassifier
@@ -143,7 +144,7 @@ def run(
     from wordsight.prediction import Summary  # noqa: PLC0415 - torch
     from wordsight.prediction_files import write_predictions  # noqa: PLC0415
     from wordsight.prediction_state import open_state  # noqa: PLC0415
-    from wordsight.sorting import sorting_into  # noqa: PLC0415
+    from wordsight.sorting import MARK, refuse_filled, sorting_into  # noqa: PLC0415
 
     summary, clock = Summary(), Clock()
     state: PredictionState | None = None
@@ -154,6 +155,8 @@ def run(
             state = opened.enter_context(open_state(out, key, restart=job.overwrite))
             if not state.stands(out):
                 refuse_existing(out, overwrite=job.overwrite)
+            if sort_into is not None and not state.stands(sort_into / MARK):
+                refuse_filled(sort_into, overwrite=job.overwrite)
             _complete(job, state, clock)
             rows = state.rows()
         else:
@@ -162,7 +165,13 @@ def run(
         if sort_into is not None:
             seen, classes = map(_texts, (job.model.seen_, job.model.classes_))
             sorter = opened.enter_context(
-                sorting_into(sort_into, seen=seen, classes=classes, copy=copy)
+                sorting_into(
+                    sort_into,
+                    seen=seen,
+                    classes=classes,
+                    copy=copy,
+                    on_written=None if state is None else state.finish,
+                )
             )
             rows = sorter.pass_on(rows, job.inputs.files())
         if out is None:
@@ -172,6 +181,8 @@ def run(
             write_predictions(rows, out, top=job.n_top > 0, on_written=finish)
     if state is not None:
         state.remove()
+    elif out is not None:
+        discard_rows(out)
     return summary, clock
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reproduce"]
 
-WORTH_SAYING = 60.0
 _LISTED = ("name", "what", "source")
 
 
@@ -151,7 +150,7 @@ def _say_plan(plan: "Reproduction") -> None:
     for one in plan.experiments:
         console.say(f"  {one.name}: {one.title} ({one.source})")
     seconds = plan.estimate_seconds()
-    if seconds > WORTH_SAYING:
+    if seconds > console.WORTH_SAYING:
         console.say(
             f"This will take about {duration(seconds)} on two cores, less what is kept from "
             f"earlier runs; up to {plan.estimate_bytes() / 1e9:.1f} GB will be kept in "

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wordsight.data.decoding import pixels_to_rgb
 from wordsight.data.files import shown
+from wordsight.data.part import Part, part_of_file, runs_of_labels
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import DataError, InputError
 
@@ -51,6 +52,8 @@ class ArraySource(Source):
         All classes; by default those that occur, sorted (numbers by value).
     name : str, default "array"
         What to call the array; image 17 is then called ``array#17``.
+    path : path-like, optional
+        The file that `open_array_file` finds the images in again.
 
     Raises
     ------
@@ -65,8 +68,10 @@ class ArraySource(Source):
         class_names: Sequence[str] | None = None,
         *,
         name: str = "array",
+        path: str | os.PathLike[str] | None = None,
     ) -> None:
         _check_images(images, name)
+        self._path = path
         self._images = images
         self._name = name
         self.labels = None
@@ -87,6 +92,13 @@ class ArraySource(Source):
         for row in rows.tolist():
             yield pixels_to_rgb(np.asarray(self._images[row]), None, self.name(row))
 
+    def part(self, rows: NDArray[np.int64]) -> Part | None:
+        """Name the file and tell the labels, which may have come from elsewhere."""
+        if self._path is None:
+            return None
+        labels = None if self.labels is None else runs_of_labels(self.labels[rows])
+        return part_of_file("array", self._path, len(self), rows, labels=labels)
+
 
 def is_array_file(path: str | os.PathLike[str]) -> bool:
     """Tell whether a path ends as a NumPy file does."""
@@ -97,6 +109,9 @@ def open_array_file(
     path: str | os.PathLike[str],
     labels: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
+    *,
+    name: str | None = None,
+    with_labels: bool = True,
 ) -> ArraySource:
     """Open images in a ``.npy`` or ``.npz`` file.
 
@@ -110,6 +125,10 @@ def open_array_file(
         Labels to take instead.
     class_names : sequence of str, optional
         As for `ArraySource`.
+    name : str, optional
+        What to call the array; the path by default.
+    with_labels : bool, default True
+        Whether to look for labels, where none are given.
 
     Returns
     -------
@@ -126,15 +145,16 @@ def open_array_file(
     file = Path(path)
     if not file.is_file():
         raise InputError(f"there is no file {shown(file)}; name a .npy or .npz file")
+    wanted = with_labels and labels is None
     stored: NDArray[Any] | None
     if file.suffix.lower() == ".npz":
-        images, stored = _read_archive(file)
+        images, stored = _read_archive(file, wanted)
     else:
         beside = file.with_name(f"{file.stem}_labels.npy")
         images = _read_npy(file)
-        stored = _read_npy(beside) if labels is None and beside.is_file() else None
+        stored = _read_npy(beside) if wanted and beside.is_file() else None
     chosen = stored if labels is None else labels
-    return ArraySource(images, chosen, class_names, name=shown(file))
+    return ArraySource(images, chosen, class_names, name=name or shown(file), path=file)
 
 
 def _read_npy(file: Path) -> NDArray[Any]:
@@ -151,7 +171,7 @@ def _read_npy(file: Path) -> NDArray[Any]:
     return loaded
 
 
-def _read_archive(file: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _read_archive(file: Path, labels_wanted: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the images and labels of a ``.npz`` archive."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -164,7 +184,7 @@ def _read_archive(file: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
                 )
             images = _read_member(file, archive, members[key])
             label_key = next((key for key in _LABEL_KEYS if key in members), None)
-            if label_key is None:
+            if label_key is None or not labels_wanted:
                 return images, None
             return images, _read_member(file, archive, members[label_key])
     except InputError:

@@ -7,13 +7,14 @@ pixels: the red, the green and the blue plane, each 32 × 32, row by row
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordsight.data.cifar_archive import read_members
+from wordsight.data.cifar_archive import first_names, read_members
+from wordsight.data.part import Part, part_of_file
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import DataError, InputError
 
@@ -22,7 +23,7 @@ __all__ = ["CifarSource", "is_cifar", "splits"]
 _PIXELS = 3 * 32 * 32
 _MOST_RECORDS = 50_000
 _MOST_NAME_BYTES = 1 << 16
-_ENDINGS = (".tar", ".tar.gz", ".tgz")
+_COMPRESSED = (".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,28 @@ _CIFAR100 = _Layout(
     names="fine_label_names.txt",
     n_classes=(20, 100),
 )
+_OWN_NAMES = frozenset(
+    {*_CIFAR10.files["train"], *_CIFAR10.files["test"], _CIFAR10.names}
+    | {"train.bin", "test.bin", _CIFAR100.names}
+    | {"data_batch_1", "batches.meta", "train", "test", "meta"}
+)
 _FOLDERS = ("cifar-10-batches-bin", "cifar-100-binary", "cifar-10-batches-py", "cifar-100-python")
 
 
 def is_cifar(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is an archive or a folder of CIFAR-10 or CIFAR-100.
 
-    Any ``.tar``, ``.tar.gz`` or ``.tgz`` counts, since no other archives are read: what is wrong
-    with one is told on opening. So does the Python version, which is refused there.
+    Any ``.tar.gz`` or ``.tgz`` counts, since no other compressed archives are read: what is wrong
+    with one is told on opening. A ``.tar`` counts where its first files are those of CIFAR. So does
+    the Python version, which is refused on opening.
     """
     path = Path(path)
     if path.is_file():
-        return path.name.lower().endswith(_ENDINGS)
+        name = path.name.lower()
+        if not name.endswith(".tar"):
+            return name.endswith(_COMPRESSED)
+        found = frozenset(first_names(path))
+        return bool(found & _OWN_NAMES) or (not found and "cifar" in name)
     names = _names_in(_inner_folder(path)) if path.is_dir() else frozenset()
     return _layout_of(names) is not None or _is_python_version(names)
 
@@ -124,6 +135,7 @@ class CifarSource(Source):
         if split is not None and split not in splits(root):
             raise InputError(f"{root} has no split {split!r}; its splits are: train, test")
         chosen = splits(root) if split is None else (split,)
+        self._root, self._split = root, split
         if root.is_dir():
             layout, found = _read_folder(_inner_folder(root), chosen)
             self._prefix = ""
@@ -158,6 +170,16 @@ class CifarSource(Source):
         for number, place in zip(numbers.tolist(), within.tolist(), strict=True):
             planes = self._records[number][place, -_PIXELS:].reshape(3, 32, 32)
             yield np.array(planes.transpose(1, 2, 0), dtype=np.uint8, order="C")
+
+    def part(self, rows: NDArray[np.int64]) -> Part:
+        """Name the archive or folder, which is opened as a whole."""
+        part = part_of_file("cifar", self._root, len(self), rows, split=self._split)
+        (name,) = part.paths
+        part.details["path"] = name
+        if not self._root.is_dir():
+            return part
+        inner = _inner_folder(self._root).relative_to(self._root).as_posix()
+        return replace(part, paths=tuple(f"{name}/{inner}/{file}" for file in self._files))
 
 
 def _read_folder(
@@ -266,10 +288,7 @@ def _inner_folder(path: Path) -> Path:
 
 
 def _names_in(folder: Path) -> frozenset[str]:
-    own = {*_CIFAR10.files["train"], *_CIFAR10.files["test"], _CIFAR10.names}
-    own |= {"train.bin", "test.bin", _CIFAR100.names}
-    own |= {"data_batch_1", "batches.meta", "train", "test", "meta"}
-    return frozenset(name for name in own if (folder / name).is_file())
+    return frozenset(name for name in _OWN_NAMES if (folder / name).is_file())
 
 
 def _layout_of(names: frozenset[str]) -> _Layout | None:

@@ -10,20 +10,39 @@ can be crafted to keep it busy without end in Python versions that are still in 
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.data.tar_members import BLOCK, header_number, is_header
 from wordsight.exceptions import DataError
 
-__all__ = ["read_members"]
+__all__ = ["first_names", "read_members"]
 
-_BLOCK = 512
 _CHUNK = 1 << 20
 _MOST_BYTES = 1 << 28  # the official archives unpack to 185 MB
 _MOST_MEMBERS = 1000
+
+
+def first_names(path: Path, most: int = 2) -> list[str]:
+    """Name the first files of a ``.tar`` or ``.tar.gz`` archive, without their folders.
+
+    What is damaged, or no archive, has no more names. This is for telling archives apart: few names
+    do, and what stands before the next has to be unpacked.
+    """
+    names: list[str] = []
+    try:
+        with path.open("rb") as file, _unpacked(file) as unpacked:
+            for name, _ in _plain_files(_Stream(path, unpacked)):
+                names.append(name.rpartition("/")[2])
+                if len(names) == most:
+                    break
+    except (DataError, EOFError, OSError, zlib.error):
+        pass
+    return names
 
 
 def read_members(
@@ -53,15 +72,22 @@ def read_members(
         or unpacks to far more than the data sets it could be.
     """
     try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if not compressed:
-                return _walk(_Stream(path, file), wanted, mapped=True)
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return _walk(_Stream(path, cast(BinaryIO, unpacked)), wanted, mapped=False)
+        with path.open("rb") as file, _unpacked(file) as unpacked:
+            return _walk(_Stream(path, unpacked), wanted, mapped=unpacked is file)
     except (EOFError, OSError, zlib.error) as error:
         raise _broken(path, str(error)) from error
+
+
+@contextmanager
+def _unpacked(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Decompress a file that is compressed; yield any other as it is."""
+    compressed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not compressed:
+        yield file
+        return
+    with gzip.GzipFile(fileobj=file) as unpacked:
+        yield cast(BinaryIO, unpacked)
 
 
 def _walk(
@@ -69,8 +95,10 @@ def _walk(
 ) -> tuple[dict[str, NDArray[np.uint8]], frozenset[str]]:
     found: dict[str, NDArray[np.uint8]] = {}
     names: set[str] = set()
-    for name, size in _plain_files(stream):
-        names.add(name)
+    for path, size in _plain_files(stream):
+        name = _safe_name(path)
+        if name:
+            names.add(name)
         if name not in wanted:
             continue
         if name in found:
@@ -85,18 +113,17 @@ def _walk(
 def _plain_files(stream: "_Stream") -> Iterator[tuple[str, int]]:
     """Yield name and size of each plain file while the stream stands at its content."""
     for _ in range(_MOST_MEMBERS):
-        header = stream.read(_BLOCK).tobytes()
+        header = stream.read(BLOCK).tobytes()
         if not any(header):
             return
-        if _octal(header[148:156]) != sum(header[:148]) + 8 * ord(" ") + sum(header[156:]):
+        if not is_header(header):
             raise _broken(stream.path, "a header in it is not a tar archive's")
-        size = _octal(header[124:136])
+        size = header_number(header[124:136])
         if size < 0:
             raise _broken(stream.path, "the size of a member is no number")
-        end = stream.position + -(-size // _BLOCK) * _BLOCK
-        name = _safe_name(header[:100].split(b"\0")[0].decode("utf-8", "replace"))
-        if header[156:157] in (b"0", b"\0") and name:
-            yield name, size
+        end = stream.position + -(-size // BLOCK) * BLOCK
+        if header[156:157] in (b"0", b"\0"):
+            yield header[:100].split(b"\0")[0].decode("utf-8", "replace"), size
         stream.skip_to(end)
     raise _broken(stream.path, f"it has more than {_MOST_MEMBERS} members")
 
@@ -105,12 +132,6 @@ def _safe_name(path: str) -> str:
     """Return the file's own name where it stands in no folder or in one, else an empty string."""
     parts = [part for part in path.split("/") if part != "."]
     return parts[-1] if len(parts) <= 2 and ".." not in parts and parts[:1] != [""] else ""
-
-
-def _octal(field: bytes) -> int:
-    """Return a number in a header, or -1 where it is none."""
-    digits = field.strip(b" \0")
-    return int(digits, 8) if digits and all(digit in b"01234567" for digit in digits) else -1
 
 
 def _broken(path: Path, reason: str) -> DataError:

@@ -1,5 +1,6 @@
 """Ready features in a column of parquet files: what another encoder made of images."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,10 @@ from wordsight.data.parquet_columns import label_column
 from wordsight.data.parquet_files import files_by_split
 from wordsight.exceptions import DataError, InputError
 
-__all__ = ["FeatureTable", "read_features"]
+__all__ = ["METADATA", "FeatureTable", "read_features"]
+
+METADATA = b"wordsight"
+"""Under which name a file that Wordsight made says where its features come from."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,15 @@ class FeatureTable:
         None where the files have no column of labels.
     column : str
         The column that the features come from.
+    about : dict or None
+        What the files say of the model that made them (`wordsight.feature_files.about_features`);
+        None where they say nothing.
     """
 
     features: NDArray[Any]
     labels: NDArray[np.str_] | None
     column: str
+    about: dict[str, Any] | None = None
 
 
 def read_features(
@@ -66,7 +74,8 @@ def read_features(
     InputError
         There is no such file, split or column, or several columns could be meant.
     DataError
-        A file is broken, a row has no features or another number of them, or NaN or infinity.
+        A file is broken, a row has no features or another number of them, or NaN or infinity; or
+        the files were made by several models.
 
     Examples
     --------
@@ -87,13 +96,20 @@ def read_features(
     chosen = column
     parts: list[NDArray[Any]] = []
     labels: list[NDArray[np.str_]] = []
+    about: list[dict[str, Any] | None] = []
     for file in files:
         with opened_parquet(file) as parquet:
             schema = parquet.schema_arrow
+            about.append(_about(schema))
             chosen = _feature_column(schema, chosen, file)
             named = _label_column(schema, label, chosen, file)
             wanted = [chosen] if named is None else [chosen, named[0]]
             table = parquet.read(columns=wanted, use_threads=False)
+        if about[-1] != about[0]:
+            raise DataError(
+                f"{file} was made by another model than {files[0]}; keep encoders in files of "
+                "their own"
+            )
         parts.append(_rows(table.column(chosen), file, chosen))
         if len({part.shape[1] for part in parts}) > 1:
             raise DataError(
@@ -105,7 +121,17 @@ def read_features(
     if labels and len(labels) < len(parts):
         raise DataError(f"some files of {path} have labels and some have none; give all or none")
     assert chosen is not None  # there is a file
-    return FeatureTable(np.concatenate(parts), np.concatenate(labels) if labels else None, chosen)
+    classes = np.concatenate(labels) if labels else None
+    return FeatureTable(np.concatenate(parts), classes, chosen, about[0])
+
+
+def _about(schema: pa.Schema) -> dict[str, Any] | None:
+    """Return what a file says of the model that made it; what cannot be read says nothing."""
+    try:
+        said = json.loads((schema.metadata or {}).get(METADATA, b""))
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _feature_column(schema: pa.Schema, wanted: str | None, file: Path) -> str:

@@ -10,6 +10,7 @@ from wordsight.exceptions import BrokenImageError, DataError
 __all__ = [
     "IMAGE_ENDINGS",
     "class_name_of",
+    "file_stamp",
     "find_images",
     "is_image_name",
     "read_file",
@@ -35,6 +36,15 @@ def shown(text: str | os.PathLike[str]) -> str:
 def class_name_of(folder: str) -> str:
     """Return the class that a folder's name means: composed Unicode (NFC), as in word files."""
     return unicodedata.normalize("NFC", shown(folder))
+
+
+def file_stamp(path: str) -> str:
+    """Return what changes when a file does, its size and time, or ``none`` where it is not."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - called for every file of many
+    except (OSError, ValueError):
+        return "none"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def is_image_name(name: str) -> bool:

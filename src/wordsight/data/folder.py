@@ -15,10 +15,16 @@ from wordsight.data.files import (
     shown,
     subfolders,
 )
+from wordsight.data.part import (
+    Part,
+    absolute_root,
+    common_root,
+    runs_of_labels,
+)
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import BrokenImageError, InputError
 
-__all__ = ["FilesSource", "FolderSource", "has_class_folders", "splits"]
+__all__ = ["FilesSource", "FolderSource", "ListedSource", "has_class_folders", "splits"]
 
 _SPLITS = {
     "train": "train",
@@ -46,6 +52,13 @@ class _PathsSource(Source):
         """Yield the bytes of each file; one that cannot be read is yielded as its error."""
         for row in rows.tolist():
             yield read_file(self._paths[row])
+
+    def part(self, rows: NDArray[np.int64]) -> Part:
+        """List the files, so that no folder is searched again."""
+        root, paths = common_root([self._paths[row] for row in rows.tolist()])
+        labels = None if self.labels is None else runs_of_labels(self.labels[rows])
+        every = ((0, len(paths)),)
+        return Part("files", absolute_root(root), root, paths, len(paths), every, labels, {})
 
 
 class FolderSource(_PathsSource):
@@ -160,11 +173,41 @@ class FilesSource(_PathsSource):
     def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
         """Yield the bytes of each file; one that cannot be read is yielded as its error."""
         for row in rows.tolist():
-            path = self._paths[row]
-            if Path(path).is_dir():
-                yield BrokenImageError(shown(path), "the folder holds no images")
-            else:
-                yield read_file(path)
+            yield _read_input(self._paths[row])
+
+
+class ListedSource(_PathsSource):
+    """Image files that were found before, elsewhere: `Part` of a folder or of files.
+
+    Parameters
+    ----------
+    part : Part
+        Their paths.
+    """
+
+    def __init__(self, part: Part) -> None:
+        self._paths = part.files
+        self._names = part.names
+        self.labels = None
+        self.class_names = ()
+
+    def name(self, row: int) -> str:
+        """Name the image by its path as it was given."""
+        return shown(self._names[row])
+
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
+        """Yield the bytes of each file; one that cannot be read is yielded as its error."""
+        for row in rows.tolist():
+            item = _read_input(self._paths[row])
+            if isinstance(item, BrokenImageError):
+                item = BrokenImageError(self.name(row), item.reason)
+            yield item
+
+
+def _read_input(path: str) -> bytes | BrokenImageError:
+    if Path(path).is_dir():
+        return BrokenImageError(shown(path), "the folder holds no images")
+    return read_file(path)
 
 
 def has_class_folders(path: str | os.PathLike[str]) -> bool:

@@ -1,15 +1,15 @@
-"""Numbers and names out of ``.mat`` files: MATLAB 5 to 7.2 by SciPy, 7.3 by h5py."""
+"""Numbers and names out of ``.mat`` files: MATLAB 5 to 7.2 by `read_mat5`, 7.3 by h5py."""
 
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat, whosmat
-from scipy.io.matlab import MatReadError
 
+from wordsight.data.matlab5 import read_mat5
 from wordsight.exceptions import DataError, WordsightError
 
 __all__ = ["LARGEST", "read_mat"]
@@ -21,7 +21,11 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_AT = 512
 """Where MATLAB puts what HDF5 files begin with: after a header of its own."""
 
-_BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, IndexError, MatReadError)
+# RuntimeError: what h5py makes of most faults that HDF5 finds
+_BROKEN = (
+    OSError, ValueError, TypeError, KeyError, EOFError, IndexError, RuntimeError, zlib.error,
+    MemoryError,
+)  # fmt: skip
 
 
 def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -51,9 +55,10 @@ def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, ND
             start = file.read(_HDF5_AT + len(_HDF5))
     except OSError as error:
         raise DataError(f"{place} cannot be read: {error.strerror}; make it readable") from error
-    read = _read_73 if start.startswith(_HDF5) or start.endswith(_HDF5) else _read_5
     try:
-        return read(place, names)
+        if start.startswith(_HDF5) or start.endswith(_HDF5):
+            return _read_73(place, names)
+        return read_mat5(place, names, _check_size)
     except _BROKEN as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
@@ -72,23 +77,6 @@ def _check_size(place: Path, name: str, shape: Sequence[int]) -> None:
         )
 
 
-def _read_5(place: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    for name, shape, _kind in whosmat(place):
-        if name in names:
-            _check_size(place, name, shape)
-    found = loadmat(place, variable_names=list(names))
-    return {
-        name: _texts(found[name]) if found[name].dtype == object else found[name]
-        for name in names
-        if name in found
-    }
-
-
-def _texts(cell: NDArray[Any]) -> NDArray[Any]:
-    """Return a cell array of texts as one row of them."""
-    return np.array([str(np.asarray(text).reshape(-1)[0]) for text in cell.reshape(-1)])
-
-
 def _read_73(place: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     try:
         import h5py  # noqa: PLC0415 - optional
@@ -103,8 +91,10 @@ def _read_73(place: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
             if name not in file:
                 continue
             variable = file[name]
+            if not isinstance(variable, h5py.Dataset):
+                raise ValueError(f"{name} is no array")
             _check_size(place, name, variable.shape)
-            values = variable[()]
+            values = np.asarray(variable[()])
             if variable.dtype == object:  # references to the texts of a cell array
                 texts = [bytes(file[at][()].astype(np.uint8)).decode() for at in values.reshape(-1)]
                 found[name] = np.array(texts)

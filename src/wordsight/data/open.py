@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordsight.data.arrays import ArraySource, is_array_file, open_array_file
+from wordsight.data.cifar_archive import first_names
 from wordsight.data.dataset import Dataset
-from wordsight.data.files import is_image_name, shown
+from wordsight.data.files import find_images, is_image_name, shown
 from wordsight.data.folder import FilesSource, FolderSource, has_class_folders
 from wordsight.data.folder import splits as folder_splits
 from wordsight.data.source import Source
@@ -24,6 +25,7 @@ DataLike = (
 )
 """What `open_dataset` takes."""
 
+_COMPRESSED = (".tar.gz", ".tgz")
 _ALIASES = {"val": "validation", "valid": "validation"}
 
 
@@ -42,6 +44,8 @@ def open_dataset(
         One of these:
 
         - a parquet file, or a folder of them as on the Hugging Face hub;
+        - a ``.tar`` archive in WebDataset's layout, a folder or a list of them, or a pattern such
+          as ``train-{000000..000012}.tar`` or ``train-*.tar``;
         - a CIFAR-10 or CIFAR-100 binary archive (``.tar.gz``), or the folder extracted from it;
         - a folder of class folders, optionally within ``train``, ``test`` and ``val``;
         - a ``.npy`` file (with labels in ``NAME_labels.npy`` beside it) or a ``.npz`` archive;
@@ -122,21 +126,48 @@ def _recognise(
         return _unsplit("the source", lambda: source)
     if isinstance(source, str | os.PathLike):
         return _recognise_path(Path(source))
-    return _unsplit("the list of files", lambda: FilesSource(_checked_paths(source)))
+    return _recognise_list(_checked_paths(source))
+
+
+def _recognise_list(paths: Sequence[str | os.PathLike[str]]) -> _Kind:
+    if paths and all(os.fspath(path).lower().endswith(".tar") for path in paths):
+        return _archives("the list of archives", paths)
+    return _unsplit("the list of files", lambda: FilesSource(paths))
 
 
 def _recognise_path(path: Path) -> _Kind:
     """Tell the kinds of files and folders apart."""
     # imported here because pyarrow takes long to start
-    from wordsight.data import cifar, parquet  # noqa: PLC0415
+    from wordsight.data import cifar, parquet, webdataset  # noqa: PLC0415
 
     name = shown(path)
     if not path.exists():
-        raise InputError(f"there is no file or folder {name}; check the path")
+        return _recognise_pattern(path)
     if parquet.is_parquet(path):
         return _split(name, parquet.splits(path), lambda s: parquet.ParquetSource(path, s))
+    _refuse_compressed(path)
     if cifar.is_cifar(path):
         return _split(name, cifar.splits(path), lambda s: cifar.CifarSource(path, s))
+    if path.is_dir() and find_images(path, first_only=True)[0]:
+        return _recognise_images(path)
+    if webdataset.is_webdataset(path):
+        return _split(name, webdataset.splits(path), lambda s: webdataset.WebDatasetSource(path, s))
+    for file in sorted(path.iterdir()) if path.is_dir() else []:
+        _refuse_compressed(file)
+    return _recognise_images(path)
+
+
+def _recognise_pattern(path: Path) -> _Kind:
+    from wordsight.data.webdataset import matching  # noqa: PLC0415
+
+    archives = matching(os.fspath(path))
+    if not archives:
+        raise InputError(f"there is no file or folder {shown(path)}; check the path")
+    return _archives(shown(path), archives)
+
+
+def _recognise_images(path: Path) -> _Kind:
+    name = shown(path)
     if path.is_dir():
         if has_class_folders(path):
             return _split(name, folder_splits(path), lambda s: FolderSource(path, s))
@@ -145,8 +176,26 @@ def _recognise_path(path: Path) -> _Kind:
         return _unsplit(name, lambda: FilesSource([path]))
     raise InputError(
         f"{name} is not a kind of data that is known; give a folder of class folders, a parquet "
-        "file or folder, a CIFAR binary archive, a .npy or .npz file, or image files"
+        "file or folder, a .tar archive of images, a CIFAR binary archive, a .npy or .npz file, or "
+        "image files"
     )
+
+
+def _archives(name: str, paths: Sequence[str | os.PathLike[str]]) -> _Kind:
+    """Open archives that were named one by one, or by a pattern."""
+    from wordsight.data.webdataset import WebDatasetSource  # noqa: PLC0415
+
+    return _unsplit(name, lambda: WebDatasetSource(paths))
+
+
+def _refuse_compressed(file: Path) -> None:
+    """Refuse a compressed archive of images, which cannot be read from the middle."""
+    compressed = file.name.lower().endswith(_COMPRESSED) and file.is_file()
+    if compressed and any(map(is_image_name, first_names(file))):
+        raise InputError(
+            f"{shown(file)} is a compressed archive of images, which cannot be read from the "
+            "middle; unpack it to a plain .tar (gunzip)"
+        )
 
 
 class _FlatFolder(FilesSource):

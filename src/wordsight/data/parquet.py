@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordsight.data.parquet_columns import Columns, choose_columns
 from wordsight.data.parquet_files import files_by_split, is_parquet, splits
+from wordsight.data.part import Part, absolute_root, runs_of_rows
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import BrokenImageError, DataError, InputError, WordsightError
 
@@ -61,23 +62,70 @@ class ParquetSource(Source):
         if not files:
             known = ", ".join(splits(root)) or "none; read it without naming a split"
             raise InputError(f"{root} has no split {split!r}; its splits are: {known}")
-        self._columns, self._groups = _survey(files)
-        lengths = [group.n_rows for group in self._groups]
+        self._hold(root if root.is_dir() else root.parent, *_survey(files))
+
+    @classmethod
+    def of_part(cls, part: Part) -> "ParquetSource":
+        """Open the row groups that a part names, and nothing else of their files.
+
+        Parameters
+        ----------
+        part : Part
+            What `part` told of a source, perhaps in another process.
+
+        Raises
+        ------
+        DataError
+            The files are not what they were.
+        """
+        columns, groups = _survey(list(map(Path, part.files)))
+        wanted = dict(zip(map(Path, part.files), part.details["groups"], strict=True))
+        source = cls.__new__(cls)
+        kept = [group for group in groups if group.number in wanted[group.path]]
+        source._hold(Path(part.root), columns, kept)
+        return source
+
+    def _hold(self, root: Path, columns: Columns, groups: list["_RowGroup"]) -> None:
+        self._root, self._columns, self._groups = root, columns, groups
+        lengths = [group.n_rows for group in groups]
         self._starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-        self._first_rows: dict[Path, int] = {}
-        for group, start in zip(self._groups, self._starts.tolist(), strict=False):
-            self._first_rows.setdefault(group.path, start)
         # once for each file, as every image is named: paths are slow
-        self._shown = {path: _shown(path, root) for path in files}
-        self.labels, self.class_names = self._read_labels(files)
+        self._shown = {one.path: one.path.relative_to(root).as_posix() for one in groups}
+        self.labels, self.class_names = self._read_labels()
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def name(self, row: int) -> str:
         """Name a row by its file and its place in that file: ``file.parquet#17``."""
-        group = self._groups[int(np.searchsorted(self._starts[1:], row, side="right"))]
-        return f"{self._shown[group.path]}#{row - self._first_rows[group.path]}"
+        number = int(np.searchsorted(self._starts[1:], row, side="right"))
+        group = self._groups[number]
+        return f"{self._shown[group.path]}#{row - int(self._starts[number]) + group.first_row}"
+
+    def borders(self) -> NDArray[np.int64]:
+        """Return where each row group begins."""
+        return self._starts[:-1]
+
+    def part(self, rows: NDArray[np.int64]) -> Part:
+        """Name the row groups that hold `rows`."""
+        of_row = np.searchsorted(self._starts[1:], rows, side="right")
+        numbers, place = np.unique(of_row, return_inverse=True)
+        groups = [self._groups[number] for number in numbers.tolist()]
+        ends = np.cumsum([group.n_rows for group in groups])
+        within = rows - self._starts[of_row] + np.r_[0, ends[:-1]][place]
+        chosen: dict[Path, list[int]] = {}
+        for group in groups:
+            chosen.setdefault(group.path, []).append(group.number)
+        return Part(
+            kind="parquet",
+            root=absolute_root(os.path.join(self._root, "")),  # noqa: PTH118 - ends with a slash
+            given_root=os.path.join(self._root, ""),  # noqa: PTH118
+            paths=tuple(self._shown[path] for path in chosen),
+            n_stored=int(ends[-1]),
+            rows=runs_of_rows(within),
+            labels=None,
+            details={"groups": list(chosen.values())},
+        )
 
     def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
         """Yield the encoded images of `rows` in the order given.
@@ -125,22 +173,26 @@ class ParquetSource(Source):
                         file, self._columns.image, wanted - self._starts[number]
                     )
 
-    def _read_labels(self, files: list[Path]) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
+    def _read_labels(self) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
         """Return the class name of each row and all class names."""
         known = self._columns.class_names
         if self._columns.label is None:
             return None, ()
         numbers: dict[object, int] = {}  # each label as stored, in the order of appearance
         codes: list[int] = []
-        for path in files:
+        label = self._columns.label
+        for path, groups in groupby(self._groups, key=lambda group: group.path):
+            chosen = [group.number for group in groups]
             with opened_parquet(path) as file:
-                for batch in file.iter_batches(columns=[self._columns.label], use_threads=False):
+                for batch in file.iter_batches(
+                    row_groups=chosen, columns=[label], use_threads=False
+                ):
                     values = batch.column(0).to_pylist()
                     codes.extend(numbers.setdefault(value, len(numbers)) for value in values)
         if len(codes) != len(self):
             raise DataError(
-                f"{files[0]} or a file beside it has {len(codes)} labels, and its row groups say "
-                f"{len(self)} rows; it is corrupt: get it again"
+                f"{self._groups[0].path} or a file beside it has {len(codes)} labels, and its row "
+                f"groups say {len(self)} rows; it is corrupt: get it again"
             )
         coded = np.asarray(codes, dtype=np.int64)
         if numbers and all(_is_missing(value, known) for value in numbers):
@@ -181,10 +233,11 @@ class ParquetSource(Source):
 
 @dataclass(frozen=True)
 class _RowGroup:
-    """A row group of a file: its number there, its rows, and its bytes when decompressed."""
+    """A row group of a file: its number and first row there, its rows, its bytes unpacked."""
 
     path: Path
     number: int
+    first_row: int
     n_rows: int
     n_bytes: int
 
@@ -232,15 +285,13 @@ def _survey(files: list[Path]) -> tuple[Columns, list[_RowGroup]]:
 
 
 def _row_groups(file: pq.ParquetFile, path: Path) -> Iterator[_RowGroup]:
+    first_row = 0
     for number in range(file.num_row_groups):
         # the size of all columns: asking for one column's ends the process if its entry is corrupt
         group = file.metadata.row_group(number)
-        yield _RowGroup(path, number, max(0, group.num_rows), max(0, group.total_byte_size))
-
-
-def _shown(path: Path, root: Path) -> str:
-    """Name a file by its place in the folder, or by itself where it was given alone."""
-    return path.relative_to(root).as_posix() if root.is_dir() else path.name
+        n_rows = max(0, group.num_rows)
+        yield _RowGroup(path, number, first_row, n_rows, max(0, group.total_byte_size))
+        first_row += n_rows
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """A data set read as if its broken images were not there, which are noted on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from wordsight.data.dataset import Dataset
 from wordsight.data.source import Batch, BrokenImage
 
 __all__ = ["SkipBroken"]
+
+_T = TypeVar("_T")
 
 
 class SkipBroken:
@@ -58,6 +61,34 @@ class SkipBroken:
             self._note(found)
             yield replace(batch, rows=batch.rows + self._start)
         self._note(found)
+
+    def with_broken(
+        self, made: Iterable[tuple[NDArray[np.int64], Sequence[_T]]]
+    ) -> Iterator[list[tuple[int, _T] | BrokenImage]]:
+        """Put broken images back among what was made of the others.
+
+        Parameters
+        ----------
+        made : iterable of (ndarray of int64 (b,), sequence)
+            Rows and what was made of each, in the batches of one walk over these images.
+
+        Yields
+        ------
+        list of (int, result) or BrokenImage
+            A batch in the order of the set: what is broken before an image that can be read
+            belongs to its batch.
+        """
+        at, n_broken = self._start, 0  # the first row, and the first broken image, not yielded yet
+        for rows, results in made:
+            batch: list[tuple[int, _T] | BrokenImage] = []
+            for row, result in zip(rows.tolist(), results, strict=True):
+                batch += self.broken[n_broken : n_broken + row - at]
+                n_broken += row - at
+                batch.append((row, result))
+                at = row + 1
+            yield batch
+        if at < len(self):
+            yield list(self.broken[n_broken:])
 
     def _note(self, found: list[BrokenImage]) -> None:
         self.broken.extend(replace(one, row=one.row + self._start) for one in found)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.data.files import shown
+from wordsight.data.part import Part, part_of_file
 from wordsight.exceptions import BrokenImageError
 
-__all__ = ["Batch", "BrokenImage", "Item", "Source"]
+__all__ = ["Batch", "BrokenImage", "Item", "Source", "UnreadableSource"]
 
 Item = bytes | NDArray[np.uint8] | BrokenImageError
 """One image as stored: encoded bytes, pixels (h, w, 3), or the reason why it cannot be had."""
@@ -85,3 +87,45 @@ class Source(ABC):
         An image that cannot be had is yielded as the error that says why, so that the reader can
         go on with the next one. Increasing rows are read fastest.
         """
+
+    def borders(self) -> NDArray[np.int64]:
+        """Return the rows, increasing, where it is cheap to begin: of each file or row group."""
+        return np.empty(0, np.int64)
+
+    def part(self, rows: NDArray[np.int64]) -> Part | None:
+        """Say how another process finds `rows`; None where it cannot, as with arrays in memory."""
+        return None
+
+
+class UnreadableSource(Source):
+    """A file of images that cannot be opened, as one image that cannot be read.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.labels = None
+        self.class_names = ()
+        self._path = path
+        self._reason = reason
+
+    def __len__(self) -> int:
+        return 1
+
+    def name(self, row: int) -> str:
+        """Name the file."""
+        return shown(self._path)
+
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Item]:
+        """Yield the reason."""
+        for _row in rows:
+            yield BrokenImageError(shown(self._path), self._reason)
+
+    def part(self, rows: NDArray[np.int64]) -> Part:
+        """Say what is wrong, without opening the file again."""
+        return part_of_file("unreadable", self._path, 1, rows, reason=self._reason)

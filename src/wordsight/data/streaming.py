@@ -1,6 +1,5 @@
 """Work on stored images in a few threads: results in order, few images ahead of the reader."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 from wordsight.data.source import Item
 from wordsight.exceptions import BrokenImageError
+from wordsight.threads import n_threads
 
 __all__ = ["map_images"]
 
@@ -67,7 +67,7 @@ def _suitable_threads(group: _Group) -> int:
     """Choose the number of threads by the first images."""
     if sum(_size_of(item) for _, item, _ in group) < _SMALL_BYTES * len(group):
         return 1
-    return min(_MAX_THREADS, os.cpu_count() or 1)
+    return min(_MAX_THREADS, n_threads())
 
 
 def _groups(items: Iterable[tuple[Item, str]]) -> Iterator[_Group]:

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,10 @@ from wordsight.progress import report
 from wordsight.rows import READ, StoredRows
 from wordsight.storage import atomic_path, check_writable
 
-__all__ = ["BLOCK_ROWS", "CachedFeatures", "FeatureCache", "ImageBlock", "Precision", "digest_of"]
+__all__ = [
+    "BLOCK_ROWS", "CachedFeatures", "FeatureCache", "FeatureMaker", "ImageBlock", "Precision",
+    "digest_of",
+]  # fmt: skip
 
 Precision = Literal["float32", "float16"]
 """How features are stored. float16 takes half the room; it rounds each pooled feature by at most
@@ -117,7 +120,7 @@ class CachedFeatures(StoredRows):
 
     def __init__(
         self,
-        shards: Sequence[Path],
+        shards: Sequence[os.PathLike[str]],
         counts: Sequence[int],
         n_features: int,
         rows: NDArray[np.int64],
@@ -153,7 +156,8 @@ class CachedFeatures(StoredRows):
         for number in np.unique(shard_of):
             here = np.flatnonzero(shard_of == number)
             # mapped for this read alone: pages that stay mapped count as memory in use
-            stored = np.load(self._shards[number], mmap_mode="r", allow_pickle=False)
+            place = os.fspath(self._shards[number])
+            stored = np.load(place, mmap_mode="r", allow_pickle=False)
             inside = chosen[here] - self._ends[number]
             first, last = int(inside[0]), int(inside[-1])
             whole = last - first + 1 == len(inside) and bool((np.diff(inside) == 1).all())
@@ -171,6 +175,14 @@ class CachedFeatures(StoredRows):
         """Yield where images stand, and their features, a few at a time and in order."""
         for start in range(0, len(self), READ):
             yield self.rows[start : start + READ], self[start : start + READ]
+
+
+@runtime_checkable
+class FeatureMaker(Protocol):
+    """Fits features and makes those of all training images, wherever that is done."""
+
+    def fit_features(self, features: Any, images: Any) -> StoredRows:
+        """Fit `features`, and return what they are of `images`, shape (n, F), standardised."""
 
 
 class FeatureCache:

@@ -12,6 +12,7 @@ from wordsight.exceptions import InputError
 from wordsight.features.images import as_images, walk
 from wordsight.features.standardised import StandardisedFeatures
 from wordsight.progress import report
+from wordsight.rows import StoredRows
 
 __all__ = ["EncodedFeatures", "TorchEncoder", "probe_image"]
 
@@ -160,18 +161,42 @@ class EncodedFeatures(StandardisedFeatures):
 
     def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
         """Learn from the images and return their features, encoding each image once."""
+        self.begin(X)
+        found = np.concatenate([part for _rows, part in self.raw(X)])
+        self.learn_scale(found)
+        return (found - self.mean_) / self.scale_
+
+    def begin(self, images: Any) -> Self:
+        """Learn what the encoder is and what size it is given: the first of two steps of a fit.
+
+        The second is `learn_scale`, of what `raw` makes of all images, wherever that is done.
+        """
         self._check_parameters()
-        sizes: set[tuple[int, int]] = set()
-        parts = [part for _rows, part in self._encoded(X, sizes)]
-        if not parts:
+        first = next(walk(as_images(images), self._size(), 1), None)
+        if first is None:
             raise InputError("no images were given; expected at least one")
-        found = np.concatenate(parts)
-        self.image_size_ = sizes.pop()
+        self.image_size_ = (int(first[1].shape[1]), int(first[1].shape[2]))
         self.encoder_name_ = _text(getattr(self.encoder, "name", None))
         self.encoder_recipe_ = _text(getattr(self.encoder, "recipe", None))
+        return self
+
+    def raw(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and what the encoder makes of images, after `begin`."""
+        return self._encoded(images)
+
+    def learn_scale(
+        self, raw: NDArray[np.float32] | StoredRows
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Learn the standardisation from raw features (n, F) of all training images.
+
+        Returns
+        -------
+        mean, scale : ndarray of float32, shape (F,)
+            Standardised is ``(raw − mean) / scale``.
+        """
         self.probe_ = self.encode(probe_image(self.image_size_))[0]
-        self._learn_standardisation(found, standardise=self.standardise)
-        return (found - self.mean_) / self.scale_
+        self._learn_standardisation(raw, standardise=self.standardise)
+        return self.mean_, self.scale_
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the encoder makes of images, (b, F), not standardised and all at once."""
@@ -238,13 +263,9 @@ class EncodedFeatures(StandardisedFeatures):
                 "the same encoder"
             )
 
-    def _encoded(
-        self, images: Any, sizes: set[tuple[int, int]] | None = None
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def _encoded(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         images = as_images(images)
         for rows, pixels in walk(images, self._size(), self.batch_size):
-            if sizes is not None:
-                sizes.add((int(pixels.shape[1]), int(pixels.shape[2])))
             yield rows, self.encode(pixels)
             report("computing features", int(rows[-1]) + 1, len(images))
 

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +13,7 @@ from wordsight.exceptions import InputError
 
 __all__ = [
     "ImageBatch", "ImageSet", "Images", "as_images", "asked_size", "check_size", "fingerprint",
-    "is_images", "walk",
+    "is_images", "job_size", "part_of", "walk",
 ]  # fmt: skip
 
 _SAMPLED = 64
@@ -66,6 +68,28 @@ def check_images(images: Any) -> NDArray[np.uint8]:
             "scale and convert them with (255 * images).round().astype('uint8') if they are 0 to 1"
         )
     return array
+
+
+_whole: ContextVar[int] = ContextVar("wordsight_whole_job", default=0)
+
+
+@contextmanager
+def part_of(n_images: int) -> Iterator[None]:
+    """Say that the images in the block are a part of a job of so many.
+
+    How features are computed may depend on how many there are, and with it the last bits: these
+    must not depend on how a job was cut up.
+    """
+    token = _whole.set(n_images)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
+def job_size(images: Any) -> int:
+    """Return how many images there are in the whole job that these belong to."""
+    return max(len(images), _whole.get())
 
 
 def is_images(X: Any) -> bool:

@@ -26,12 +26,12 @@ from wordsight.features.cache import (
 )
 from wordsight.features.dictionary import DictionaryKind, check_enough, learn_dictionary
 from wordsight.features.encoding import WORTH_COMPILING, Encoder, EncoderKind
-from wordsight.features.images import as_images, asked_size, walk
+from wordsight.features.images import as_images, asked_size, job_size, part_of, walk
 from wordsight.features.patches import check_patch_fits, normalise_contrast, sample_patches
 from wordsight.features.whitening import zca
 from wordsight.parameters import checked_random_state
 from wordsight.progress import report
-from wordsight.rows import READ
+from wordsight.rows import READ, SpreadRows, StoredRows
 
 __all__ = ["PatchFeatures"]
 
@@ -174,7 +174,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         X = as_images(X)
         self.fit_dictionary(X)
-        self._set_standardisation(*_streamed_moments(pooled for _rows, pooled in self._pooled(X)))
+        n, mean, sq_sum = _streamed(pooled for _rows, pooled in self._pooled(X))
+        self._set_standardisation(mean, sq_sum / n)
         return self
 
     def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> NDArray[np.float32]:
@@ -193,7 +194,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         X = as_images(X)
         self.fit_dictionary(X)
         pooled = self._collect(self._pooled(X), len(X))
-        self._set_standardisation(*_moments(pooled))
+        self.learn_scale(pooled)
         return self._standardise(pooled)
 
     def fit_stored(self, X: Any, cache: FeatureCache) -> CachedFeatures:
@@ -228,8 +229,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 arrays = {name: getattr(self, name) for name in _LEARNED_FIRST}
                 cache.save_dictionary(key, {**arrays, "image_size_": np.array(self.image_size_)})
         stored = self._stored(X, found, cache)
-        self._set_standardisation(*_moments(stored))
-        return stored.standardised(self.mean_, self.scale_)
+        return stored.standardised(*self.learn_scale(stored))
 
     def transform_stored(self, X: Any, cache: FeatureCache) -> CachedFeatures:
         """Return the features of images from the cache, computing those that it lacks.
@@ -248,6 +248,30 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         X = as_images(X)
         stored = self._stored(X, blocks_of(X, self.image_size_), cache)
         return stored.standardised(self.mean_, self.scale_)
+
+    def begin(self, images: Any) -> Self:
+        """Learn what encoding depends on: the dictionary. The first of two steps of a fit.
+
+        The second is `learn_scale`, of what `raw` makes of all images, wherever that is done.
+        """
+        return self.fit_dictionary(images)
+
+    def raw(self, images: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield rows and pooled features, not standardised, after `begin`."""
+        return self._pooled(images)
+
+    def learn_scale(
+        self, raw: NDArray[np.float32] | StoredRows
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Learn the standardisation from raw features (n, F) of all training images.
+
+        Returns
+        -------
+        mean, scale : ndarray of float32, shape (F,)
+            Standardised is ``(raw − mean) / scale``.
+        """
+        self._set_standardisation(*_moments(raw))
+        return self.mean_, self.scale_
 
     def _dictionary_key(self, found: list[ImageBlock]) -> str | None:
         """Return what the dictionary depends on, digested; None where it is drawn by chance."""
@@ -289,20 +313,11 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if lacking:
             rows = np.concatenate([found[number].rows for number in lacking])
             some = images[rows] if isinstance(images, np.ndarray) else images.select(rows)
-            stream = self._pooled(some, len(images))
-            pending = np.empty((0, n_features), dtype=np.float32)
-            for number in lacking:
-                size = len(found[number].rows)
-                shard = np.empty((size, n_features), dtype=np.float32)
-                filled = 0
-                while filled < size:
-                    if not len(pending):
-                        pending = next(stream)[1]
-                    part = pending[: size - filled]
-                    shard[filled : filled + len(part)] = part
-                    filled += len(part)
-                    pending = pending[len(part) :]
-                cache.save_shard(places[number], shard)
+            sizes = [len(found[number].rows) for number in lacking]
+            with part_of(len(images)):
+                shards = _regrouped(self._pooled(some), sizes, n_features)
+                for number, shard in zip(lacking, shards, strict=True):
+                    cache.save_shard(places[number], shard)
         every = [block.rows for block in found]
         return CachedFeatures(
             places,
@@ -431,18 +446,15 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _pooled(
         self,
         images: Any,
-        n_all: int | None = None,
         *,
         finish: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield rows and features, not standardised yet, or as `finish` leaves them.
 
-        `finish` is applied by the core that encoded a batch, which has it near. `n_all` is the
-        number of images in the whole job, of which these may be the rest: how it is done, and so
-        the last bits, must not depend on where it was interrupted.
+        `finish` is applied by the core that encoded a batch, which has it near.
         """
         encoder = self._folded()
-        if (n_all or len(images)) >= WORTH_COMPILING:
+        if job_size(images) >= WORTH_COMPILING:
             encoder = encoder.compiled()
 
         def encode(
@@ -525,31 +537,61 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return tags
 
 
+def _regrouped(
+    stream: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    sizes: list[int],
+    n_features: int,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the rows of a stream in tables of given sizes, each of new memory."""
+    pending = np.empty((0, n_features), dtype=np.float32)
+    for size in sizes:
+        table = np.empty((size, n_features), dtype=np.float32)
+        filled = 0
+        while filled < size:
+            if not len(pending):
+                pending = next(stream)[1]
+            part = pending[: size - filled]
+            table[filled : filled + len(part)] = part
+            filled += len(part)
+            pending = pending[len(part) :]
+        yield table
+
+
+_Spread = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+"""Number of rows, the mean of each column, and the sum of squares about it."""
+
+
 def _moments(
-    pooled: NDArray[np.float32] | CachedFeatures,
+    pooled: NDArray[np.float32] | StoredRows,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of each feature, from the same blocks wherever they lie."""
-    return _streamed_moments(pooled[cut] for cut in blocks(len(pooled), READ))
-
-
-def _streamed_moments(
-    parts: Iterator[NDArray[np.float32]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and variance of each column over blocks of rows, in one pass."""
-    n = 0
-    mean = sq_sum = np.zeros(())
-    for size, part_mean, part_sq_sum in in_order(_own_moments, parts):
-        # a block's sums about its own mean, merged with the total (Chan, Golub & LeVeque)
-        gap = part_mean - mean
-        sq_sum = sq_sum + part_sq_sum + gap**2 * (n * size / (n + size))
-        mean = mean + gap * (size / (n + size))
-        n += size
+    if isinstance(pooled, SpreadRows):
+        n, mean, sq_sum = pooled.fold(_spread, _together, small=True)
+    else:
+        n, mean, sq_sum = _spread(pooled)
     return mean, sq_sum / n
 
 
-def _own_moments(
-    part: NDArray[np.float32],
-) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+def _spread(pooled: NDArray[np.float32] | StoredRows) -> _Spread:
+    """Return the moments of each column, reading a block of rows at a time."""
+    return _streamed(pooled[cut] for cut in blocks(len(pooled), READ))
+
+
+def _streamed(parts: Iterator[NDArray[np.float32]]) -> _Spread:
+    """Return the moments of each column over blocks of rows, in one pass."""
+    total: _Spread = (0, np.zeros(()), np.zeros(()))
+    for part in in_order(_own_moments, parts):
+        total = _together(total, part)
+    return total
+
+
+def _together(a: _Spread, b: _Spread) -> _Spread:
+    """Merge the moments of two sets of rows (Chan, Golub & LeVeque)."""
+    gap, n = b[1] - a[1], a[0] + b[0]
+    return n, a[1] + gap * (b[0] / n), a[2] + b[2] + gap**2 * (a[0] * b[0] / n)
+
+
+def _own_moments(part: NDArray[np.float32]) -> _Spread:
     """Return the number of rows, the mean and the sum of squares about it.
 
     Products with ones, in single precision: what rounding left in the mean is found by a second

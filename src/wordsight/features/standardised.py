@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from wordsight.exceptions import InputError
+from wordsight.rows import READ, SpreadRows, StoredRows, column_mean
 
 __all__ = ["StandardisedFeatures"]
 
@@ -49,13 +51,15 @@ class StandardisedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 )
             yield rows, (part - self.mean_) / self.scale_
 
-    def _learn_standardisation(self, found: NDArray[np.float32], *, standardise: bool) -> None:
+    def _learn_standardisation(
+        self, found: NDArray[np.float32] | StoredRows, *, standardise: bool
+    ) -> None:
         """Learn mean and scale of features (n, F) of training images."""
         self.mean_ = np.zeros(found.shape[1], dtype=np.float32)
         self.scale_ = np.ones(found.shape[1], dtype=np.float32)
         if standardise:
-            self.mean_ = found.mean(axis=0, dtype=np.float64).astype(np.float32)
-            spread = found.std(axis=0, dtype=np.float64)
+            mean, spread = _mean_and_spread(found)
+            self.mean_ = mean.astype(np.float32)
             # a feature that is the same everywhere says nothing, and stays so
             self.scale_ = np.where(spread > 1e-6 * spread.max(initial=0), spread, 1.0).astype(
                 np.float32
@@ -75,3 +79,22 @@ class StandardisedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _mean_and_spread(
+    found: NDArray[np.float32] | StoredRows,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation of each column."""
+    if not isinstance(found, SpreadRows):
+        rows = found[:]
+        return rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    mean = column_mean(found)
+    squares = found.fold(partial(_squares_about, mean), np.add, small=True)
+    return mean, np.sqrt(squares / len(found))
+
+
+def _squares_about(mean: NDArray[np.float64], X: StoredRows) -> NDArray[np.float64]:
+    total = np.zeros_like(mean)
+    for start in range(0, len(X), READ):
+        total += ((X[start : start + READ] - mean) ** 2).sum(0)
+    return total
