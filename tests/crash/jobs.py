@@ -1,5 +1,7 @@
 """Small jobs of the commands that write, each as a user would begin it and begin it again."""
 
+import contextlib
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,8 +148,9 @@ def warm_up(folder: Path) -> None:
         place = folder / "warm-up" / str(number)
         place.mkdir(parents=True)
         os.chdir(place)
-        for command in (*job.older, job.command):
-            main(["-q", *arguments(command, folder)])
+        with contextlib.redirect_stdout(io.StringIO()):
+            codes = [main(["-q", *arguments(one, folder)]) for one in (*job.older, job.command)]
+        assert not any(codes), job.name
 
 
 def arguments(command: tuple[str, ...], inputs: Path) -> list[str]:

@@ -76,11 +76,12 @@ def snapshot(folder: Path) -> Snapshot:
 
 
 def _content(place: Path) -> Any:
+    if place.suffix not in (".json", ".md", ".html"):
+        return place.read_bytes()
+    text = place.read_text(encoding="utf-8").replace(" --overwrite", "")  # of the command given
     if place.suffix == ".json":
-        return _steady(json.loads(place.read_text(encoding="utf-8")))
-    if place.suffix in (".md", ".html"):
-        return _TIMES.sub("…", place.read_text(encoding="utf-8"))
-    return place.read_bytes()
+        return _steady(json.loads(text))
+    return _TIMES.sub("…", text)
 
 
 def _steady(value: Any) -> Any:
