@@ -309,3 +309,45 @@ def test_sorting_and_going_on(
     assert done.code == 0, done.err
     assert "Going on after 66 rows" in done.err  # a batch of 64, and two that cannot be read
     assert sum(path.is_symlink() for path in target.rglob("*")) == N - 2
+
+
+def test_a_kill_after_all_is_made_needs_no_leave_to_overwrite(
+    run: Runner, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    """The sorted folder and the output stand, and only what was kept beside them is still there."""
+    target, out = tmp_path / "sorted", tmp_path / "out.csv"
+    arguments = ("predict", model, photos, "--out", out, "--resume", "--sort-into", target)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
+        assert run(*arguments).code == 0
+    before = contents(tmp_path)
+    assert run(*arguments).code == 0
+    assert contents(tmp_path) == before - {state_path(out).name}
+    check_failed(run(*arguments), 2, "exists already")
+
+
+def test_a_folder_sorted_by_another_run_is_not_replaced_by_going_on(
+    run: Runner, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    target, out = tmp_path / "sorted", tmp_path / "out.csv"
+    assert run("predict", model, photos, "--sort-into", target, "--among", "red star").code == 0
+    before = contents(target)
+    arguments = ("predict", model, photos, "--out", out, "--resume")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
+        assert run(*arguments).code == 0
+    check_failed(run(*arguments, "--sort-into", target), 2, f"{target} exists already")
+    assert contents(target) == before
+
+
+def test_rows_that_are_kept_end_with_an_output_made_otherwise(
+    run: Runner, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    arguments = ("predict", model, photos, "--out", out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
+        assert run(*arguments, "--resume").code == 0
+    assert state_path(out).exists()
+    assert run(*arguments, "--overwrite").code == 0
+    assert not state_path(out).exists()
