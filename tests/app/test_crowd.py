@@ -14,7 +14,7 @@ from benchmarks.explorer import differences, mixed
 from benchmarks.material import small_model, write_pngs
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="memory is told by /proc"),
 ]
 
