@@ -205,18 +205,18 @@ def test_a_run_that_ended_between_its_output_and_its_clearing_up(
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
-    model: Path, tmp_path: Path, ending: str
+    model: Path, tmp_path: Path, run: Runner, ending: str
 ) -> None:
     many = tmp_path / "many.npy"
     np.save(many, np.random.default_rng(0).integers(0, 256, (20_000, 16, 16, 3), dtype=np.uint8))
     whole, out = tmp_path / f"whole.{ending}", tmp_path / "parts" / f"out.{ending}"
-    plain = command("predict", model, many, "--quiet", "--out")
-    subprocess.run([*plain, str(whole)], check=True, capture_output=True)
+    plain = ("predict", model, many, "--quiet", "--out")
+    assert run(*plain, whole).code == 0
     state, moments = state_path(out), random.Random(0)
 
     def killed_when(ready: Callable[[], bool]) -> bool:
         """Start it, and kill it a moment after `ready`; tell whether it was not done by then."""
-        process = subprocess.Popen([*plain, str(out), "--resume"], stderr=subprocess.PIPE)
+        process = subprocess.Popen(command(*plain, out, "--resume"), stderr=subprocess.PIPE)
         while process.poll() is None and not ready():
             time.sleep(0.005)
         time.sleep(moments.uniform(0.0, 0.2))
@@ -238,8 +238,8 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
     killed_when(lambda: any(out.parent.glob(f".unfinished-*.{ending}")))
     assert sizes == sorted(sizes)  # nothing that was safe was lost
     assert len(sizes) > 2
-    done = subprocess.run([*plain, str(out), "--resume"], check=False, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    done = run(*plain, out, "--resume")
+    assert done.code == 0, done.err
     assert out.read_bytes() == whole.read_bytes()
     assert not state.exists()
 
