@@ -175,7 +175,14 @@ class UnfinishedRows(Generic[_Row]):
 
     def remove(self) -> None:
         """Remove all of it, when the output stands."""
-        state_path(self._out).unlink(missing_ok=True)
+        path = state_path(self._out)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise WordsightError(
+                f"{self._out} is whole, but what was kept to go on with cannot be removed "
+                f"({error.strerror or error}); remove {path}"
+            ) from error
 
     def _write(self, data: bytes) -> None:
         try:

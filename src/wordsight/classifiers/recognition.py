@@ -56,8 +56,8 @@ class Recognition:
     @property
     def column(self) -> NDArray[np.int64]:
         """Where the most probable class stands in `classes`, shape (n,)."""
-        found: NDArray[np.int64] = self.proba.argmax(1)
-        return found
+        best: NDArray[np.int64] = self.proba.argmax(1)
+        return best
 
     @property
     def label(self) -> NDArray[Any]:
