@@ -200,7 +200,10 @@ class ClusterRows(SpreadRows):
         small: bool = False,
         on_part: Callable[[int], None] | None = None,
     ) -> _T:
-        """Sum the parts where they lie, and merge the sums; small ones also here."""
+        """Sum the parts where they lie, and merge the sums; small ones also here.
+
+        The parameters are those of `SpreadRows.fold`.
+        """
         where: Cluster = Here() if small and self.sums_here else self._cluster
         cut = self._cut(rows, along, GROUPS * max(1, where.n_workers))
         done = None if on_part is None else (lambda index: on_part(cut[index].n_rows))
@@ -223,7 +226,8 @@ class ClusterRows(SpreadRows):
         for outcome in self._cluster.run(_blocks_of_part, calls):
             if isinstance(outcome.value, Failed):
                 raise WordsightError(
-                    f"{cut[outcome.index].parts[0].name} cannot be read: {outcome.value.reason}"
+                    f"{cut[outcome.index].parts[0].name} cannot be read: "
+                    f"{outcome.value.reason}; give the same command again"
                 )
             waiting[outcome.index] = outcome.value
             while at in waiting:
