@@ -147,9 +147,7 @@ class ClusterFeatures:
         for name in run.names():
             facts = run.folder.facts(name)
             if facts is None:
-                raise DataError(
-                    f"{run.folder.url}/{name} is damaged; give the same command again"
-                )
+                raise DataError(f"{run.folder.url}/{name} is damaged; give the same command again")
             parts.append(FeaturePart(name, int(facts["n_rows"])))
             width = max(width, int(facts["n_features"]))
         return ClusterRows(self.cluster, run.folder, parts, width)
