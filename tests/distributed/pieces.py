@@ -49,6 +49,14 @@ def dies(number: int, folder: str | None = None) -> int:
     return number
 
 
+def unread_at_first(number: int, folder: str) -> int:
+    mark = Path(folder, f"read-{number}")
+    if not mark.exists():
+        mark.touch()
+        raise OSError(5, "Input/output error")
+    return number
+
+
 def moments_of(start: int, stop: int, folder: str | None = None) -> Moments:
     if folder is not None:
         dies(2 if start else 0, folder)

@@ -6,6 +6,7 @@ is told with its reason. Which worker does what, and when, changes no result.
 """
 
 import os
+import socket
 import warnings
 from abc import ABC, abstractmethod
 from collections import deque
@@ -40,6 +41,9 @@ WAITING = 2
 
 SHARE_OF_GPU = 0.25
 """Of a GPU that a worker takes, where nothing is said: four keep it busy while they decode."""
+
+SECONDS_TO_ANSWER = 10.0
+"""In which a cluster has to take a connection."""
 
 _LOST = "its worker or machine was lost {count} times"
 
@@ -174,13 +178,7 @@ class Here(Cluster):
     ) -> Iterator[Outcome[_T]]:
         """Do the work, in order."""
         for index, arguments in enumerate(calls):
-            tries = 0
-            while True:
-                tries += 1
-                value = _told(function, *arguments)
-                if not isinstance(value, Failed) or tries > RETRIES:
-                    break
-            yield _outcome(index, value, tries)
+            yield _outcome(index, *_tried(function, arguments, 1 + RETRIES))
 
     def fold(
         self,
@@ -195,7 +193,10 @@ class Here(Cluster):
 
         def done() -> Iterator[_T]:
             for index, arguments in enumerate(calls):
-                yield function(*arguments)
+                value, _tries = _tried(function, arguments, 1 + RETRIES)
+                if isinstance(value, Failed):
+                    raise WordsightError(value.reason)
+                yield value
                 if on_done is not None:
                     on_done(index)
 
@@ -218,14 +219,27 @@ def _told(function: Callable[..., _T], *arguments: Any) -> _T | Failed:
         return Failed(str(error) or type(error).__name__, 1)
 
 
-def _on_worker(settings: WorkerSettings, function: Callable[..., _T], *arguments: Any) -> Any:
+def _tried(
+    function: Callable[..., _T], arguments: tuple[Any, ...], most: int
+) -> tuple[_T | Failed, int]:
+    """Call a function until it does not fail, `most` times at most; say how often, too."""
+    for attempt in range(1, most):
+        value = _told(function, *arguments)
+        if not isinstance(value, Failed):
+            return value, attempt
+    return _told(function, *arguments), most
+
+
+def _on_worker(
+    settings: WorkerSettings, tries: int, function: Callable[..., _T], *arguments: Any
+) -> Any:
     """Call a function on a worker, which uses no more than its share of the machine."""
     import torch  # noqa: PLC0415 - on the worker
 
     use_threads(settings.cores)
     torch.set_num_threads(settings.cores)
     try:
-        return _packed(_told(function, *arguments))
+        return _packed(_tried(function, arguments, tries)[0])
     except InputError as error:  # as words, which any version of this package can read
         return _Misuse(str(error))
 
@@ -343,7 +357,7 @@ class RayCluster(Cluster):
                 f"{self._settings.cores} cores, {self._settings.gpus:g} GPUs and "
                 f"{self._settings.memory / 1e9:.1f} GB; give it larger machines or ask for less"
             )
-        there = self._here(self._sum.remote(self._settings, _versions))
+        there = self._here(self._sum.remote(self._settings, 1, _versions))
         if there != _versions():
             raise InputError(
                 f"the cluster has {', '.join(map(str, there))}, and this machine "
@@ -366,7 +380,7 @@ class RayCluster(Cluster):
                 room = max(1, WAITING * self.n_workers) - len(out)
                 for one in islice(_next(again, source), max(0, room)):
                     one.attempts += 1
-                    out[self._work.remote(self._settings, function, *one.arguments)] = one
+                    out[self._work.remote(self._settings, 1, function, *one.arguments)] = one
                 if not out:
                     return
                 # looked at again now and then: machines come and go
@@ -411,11 +425,17 @@ class RayCluster(Cluster):
 
         The parameters are those of `Cluster.fold`.
         """
-        tries = 0
+        tries, told = 0, set[int]()
+
+        def tell(index: int) -> None:
+            if on_done is not None and index not in told:  # not again after a loss
+                told.add(index)
+                on_done(index)
+
         while True:
             tries += 1
             try:
-                return self._fold(function, calls, merge, small, on_done)
+                return self._fold(function, calls, merge, small, tell)
             except self._ray.exceptions.RayTaskError as error:
                 raise WordsightError(
                     f"a worker failed: {_last_line(error)}; mend what is wrong and start again"
@@ -434,7 +454,7 @@ class RayCluster(Cluster):
         calls: Sequence[tuple[Any, ...]],
         merge: Callable[[_T, _T], _T],
         small: bool,
-        on_done: Callable[[int], None] | None,
+        on_done: Callable[[int], None],
     ) -> _T:
         shared = self._ray.put(merge)
 
@@ -445,13 +465,14 @@ class RayCluster(Cluster):
             while True:
                 room = max(1, WAITING * self.n_workers) - len(out)
                 for index, arguments in islice(waiting, max(0, room)):
-                    out.append((index, self._sum.remote(self._settings, function, *arguments)))
+                    # one that cannot read its data tries again where it is
+                    sent = self._sum.remote(self._settings, 1 + RETRIES, function, *arguments)
+                    out.append((index, sent))
                 if not out:
                     return
                 index, reference = out.popleft()
                 self._ray.wait([reference], num_returns=1, fetch_local=False)
-                if on_done is not None:
-                    on_done(index)
+                on_done(index)
                 yield self._here(reference) if small else reference
 
         if small:
@@ -545,8 +566,27 @@ def _ray() -> Any:
     return ray
 
 
+def _check_address(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(
+            f"--cluster {address} was given; expected auto, or the address of a Ray cluster such "
+            "as 10.0.0.1:6379"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise WordsightError(
+            f"there is no Ray cluster at {address} ({error}); start one with ray start --head, or "
+            "give --cluster auto"
+        ) from error
+
+
 def _join(ray: Any, address: str) -> None:
     """Join a cluster, or start one."""
+    if address != "auto":
+        _check_address(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own making
