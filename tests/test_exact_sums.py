@@ -49,8 +49,8 @@ def test_any_order_and_any_parts_give_the_same_bits(values: list[float]) -> None
 def test_without_a_grid_order_tells() -> None:
     """What the grid is for: the same numbers, summed as they are, differ in the last bits."""
     rng = np.random.default_rng(0)
-    values = (rng.normal(size=1000) * np.exp2(rng.integers(-30, 10, 1000))).astype(np.float32)
-    values = values.astype(np.float64)
+    single = (rng.normal(size=1000) * np.exp2(rng.integers(-30, 10, 1000))).astype(np.float32)
+    values = single.astype(np.float64)
     there, back = sum(values.tolist()), sum(values[::-1].tolist())
     assert there != back
     rounded = on_grid(values, np.abs(values).sum())

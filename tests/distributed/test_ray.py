@@ -46,7 +46,7 @@ def address() -> Iterator[str]:
         places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, places)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        started = Cluster(
+        started: Any = Cluster(
             initialize_head=True, head_node_args={**resources, "object_store_memory": 200_000_000}
         )
         patch.setenv("RAY_ADDRESS", started.address)  # of all clusters that may be on this machine
@@ -122,7 +122,7 @@ def test_another_version_is_refused(joined: RayCluster, monkeypatch: pytest.Monk
 
 
 def test_workers_keep_to_their_share(joined: RayCluster) -> None:
-    found = [one.value for one in joined.run(pieces.about_threads, [()] * 4)]
+    found: list[Any] = [one.value for one in joined.run(pieces.about_threads, [()] * 4)]
     assert {(torch_threads, ours) for torch_threads, ours, _pid in found} == {(1, 1)}
     assert os.getpid() not in {pid for *_threads, pid in found}
 

@@ -232,6 +232,7 @@ def test_features_in_half_precision(
 ) -> None:
     by = features_on(tmp_path / "half", precision="float16")
     found = model().fit(images, images.labels, cache=by)
+    assert isinstance(found.mapping_, LinearMap) and isinstance(fitted.mapping_, LinearMap)
     np.testing.assert_allclose(found.mapping_.coef_, fitted.mapping_.coef_, atol=2e-2)
     half = show(str(tmp_path / "half")).n_bytes
     model().fit(images, images.labels, cache=features_on(tmp_path / "whole"))
