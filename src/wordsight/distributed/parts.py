@@ -137,12 +137,16 @@ class PartFolder:
                 self._files.invalidate_cache()
                 content = self._files.cat_file(self._path(name))
             except FileNotFoundError as error:
-                raise DataError(f"{self.url}/{name} is not there; start the run again") from error
+                raise DataError(
+                    f"{self.url}/{name} is not there; give the same command again"
+                ) from error
         body, digest = content[:-_DIGEST], content[-_DIGEST:]
         length = int.from_bytes(body[-_LENGTH:], "little")
         end = len(body) - _LENGTH - length
         if end < 0 or hashlib.blake2b(body, digest_size=_DIGEST).digest() != digest:
-            raise DataError(f"{self.url}/{name} is damaged; start the run again, which redoes it")
+            raise DataError(
+                f"{self.url}/{name} is damaged; give the same command again, which redoes it"
+            )
         return Part(json.loads(body[end:-_LENGTH]), body[:end])
 
     def facts(self, name: str) -> dict[str, Any] | None:

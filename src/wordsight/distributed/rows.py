@@ -172,7 +172,7 @@ class ClusterRows(SpreadRows):
 
         Sums are exact, so that groups change nothing but how many sums are sent about.
         """
-        found = []
+        found: list[_Chosen] = []
         edges = np.linspace(0, self.n_parts, min(n_groups, self.n_parts) + 1).round().astype(int)
         for a, b in pairwise(edges.tolist()):
             parts, start, stop = self._parts[a:b], self._ends[a], self._ends[b]
@@ -200,7 +200,10 @@ class ClusterRows(SpreadRows):
         small: bool = False,
         on_part: Callable[[int], None] | None = None,
     ) -> _T:
-        """Sum the parts where they lie, and merge the sums; small ones also here."""
+        """Sum the parts where they lie, and merge the sums; small ones also here.
+
+        The parameters are those of `SpreadRows.fold`.
+        """
         where: Cluster = Here() if small and self.sums_here else self._cluster
         cut = self._cut(rows, along, GROUPS * max(1, where.n_workers))
         done = None if on_part is None else (lambda index: on_part(cut[index].n_rows))
@@ -208,7 +211,8 @@ class ClusterRows(SpreadRows):
         if where is self._cluster:
             table, sent = self._shared, where.share(work)
         calls = [(table, sent, one.parts, one.rows, *one.along) for one in cut]
-        return where.fold(_on_parts, calls, merge, small=small, on_done=done)
+        found: _T = where.fold(_on_parts, calls, merge, small=small, on_done=done)
+        return found
 
     def each(
         self, work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[np.int64] | None = None
@@ -222,7 +226,8 @@ class ClusterRows(SpreadRows):
         for outcome in self._cluster.run(_blocks_of_part, calls):
             if isinstance(outcome.value, Failed):
                 raise WordsightError(
-                    f"{cut[outcome.index].parts[0].name} cannot be read: {outcome.value.reason}"
+                    f"{cut[outcome.index].parts[0].name} cannot be read: "
+                    f"{outcome.value.reason}; give the same command again"
                 )
             waiting[outcome.index] = outcome.value
             while at in waiting:

@@ -296,7 +296,9 @@ def _manifest(folder: PartFolder) -> dict[str, Any]:
     try:
         found = json.loads(folder.read(MANIFEST).content)
     except ValueError as error:
-        raise DataError(f"{folder.url}/{MANIFEST} is damaged; start the run again") from error
+        raise DataError(
+            f"{folder.url}/{MANIFEST} is damaged; give the same command again"
+        ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DataError(
             f"{folder.url} holds a run of another version of Wordsight; name another folder"
