@@ -103,12 +103,41 @@ CARD = (
     ),
 )
 
+CLASSES = (
+    Job(
+        "classes --overwrite",
+        ("classes", "{inputs}/model", "--add", "red square", "--out", "model", "--overwrite"),
+        ("model",),
+        older=((*_FIT, "--out", "model"),),
+    ),
+)
+_PLOT = (
+    "plot",
+    "{inputs}/model",
+    "{inputs}/scenes",
+    "--dpi",
+    "50",
+    "--overwrite",
+    "--out",
+    "drawn",
+)
+PLOT = (
+    Job(
+        "plot",
+        (*_PLOT, "--what", "curve,confusion"),
+        (),
+        older=((*_PLOT, "--what", "curve"),),
+    ),
+)
+
 JOBS: dict[str, tuple[Job, ...]] = {
     "fit": FIT,
     "predict": PREDICT,
     "features": FEATURES,
     "reproduce": REPRODUCE,
     "evaluate": CARD,
+    "classes": CLASSES,
+    "plot": PLOT,
 }
 
 

@@ -31,7 +31,7 @@ Snapshot = dict[str, Any]
 
 KILLED = ("fit", "predict", "features", "reproduce")
 _TIMES = re.compile(r"\d[\d.,]*\s*(?:s|seconds?|minutes?|hours?)\b")
-NAMED = ("model", "p.", "f.parquet", "sorted", "report", "cache", "scores.json")
+NAMED = ("model", "p.", "f.parquet", "sorted", "report", "cache", "scores.json", "drawn")
 """Some of these an error names."""
 
 _UNSTEADY = ("seconds", "stages", "digest", "peak_bytes")
