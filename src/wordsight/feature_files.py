@@ -201,7 +201,7 @@ def estimate_seconds(model: CrossModalClassifier, n_images: int) -> float:
     height, width = model.features_.image_size_
     decoding = n_images * SECONDS_TO_DECODE * max(height, width) ** 2 / 32**2
     encoding, _n = seconds_to_encode(model.features_.transform, n_images, (height, width))
-    return decoding + encoding
+    return float(decoding + encoding)
 
 
 def feature_rows(
@@ -296,8 +296,9 @@ def write_features(
     schema = _schema(about, labelled=dataset.labels is not None)
     if resume is None:
         refuse_existing(place, overwrite=overwrite)
-        rows = chain.from_iterable(feature_rows(model, dataset, cache=cache))
-        _write(written.count(_checked(rows, on_broken)), place, schema)
+        batches = feature_rows(model, dataset, cache=cache)
+        rows = _checked(chain.from_iterable(batches), on_broken)
+        _write(written.count(rows), place, schema)
         discard_rows(place)
         return written
     with open_rows(place, resume, _KEPT, restart=overwrite) as kept:
