@@ -352,7 +352,7 @@ def _write(
         with (
             temporary.open("wb") as file,
             pq.ParquetWriter(
-                file, schema, use_dictionary=["label"], write_statistics=["path", "label"]
+                file, schema, use_dictionary=False, write_statistics=["path", "label"]
             ) as writer,
         ):
             for row in rows:
