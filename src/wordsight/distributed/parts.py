@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
@@ -109,11 +110,13 @@ class PartFolder:
                     for piece in pieces:
                         digest.update(piece)
                         file.write(piece)
-                    file.write(digest.digest())
+                    own = digest.digest()
+                    digest.update(own)
+                    file.write(own)
                     file.flush()
                     if self._is_local:
                         os.fsync(file.fileno())
-                if self._digested(temporary) != digest.digest():
+                if self._digested(temporary) != digest.digest():  # its own digest, too
                     raise OSError("what was read back is not what was written")
                 if self._is_local:
                     Path(temporary).replace(self._path(name))
@@ -185,6 +188,8 @@ class PartFolder:
             with self._failing("read", name):
                 partial = copy.with_suffix(".unfinished")
                 self._files.get_file(self._path(name), os.fspath(partial))
+                if PartFolder(folder).facts(partial.name) is None:
+                    raise DataError(f"{self.url}/{name} is damaged; give the same command again")
                 partial.replace(copy)
         return copy
 
@@ -206,15 +211,12 @@ class PartFolder:
             return int(self._files.size(self._path(name)))
 
     def _path(self, name: str) -> str:
-        return f"{self._root.rstrip('/')}/{name}".rstrip("/")
+        return f"{self._root.rstrip('/')}/{name.lstrip('/')}".rstrip("/")
 
-    def _digested(self, path: str, size: int | None = None) -> bytes:
-        """Digest a file up to `size`, by default up to its own digest."""
+    def _digested(self, path: str, size: int = sys.maxsize) -> bytes:
+        """Digest a file, or its first `size` bytes."""
         digest = hashlib.blake2b(digest_size=_DIGEST)
         with self._files.open(path, "rb") as file:
-            if size is None:
-                size = file.seek(0, os.SEEK_END) - _DIGEST
-                file.seek(0)
             while size > 0 and (some := file.read(min(size, _CHUNK))):
                 digest.update(some)
                 size -= len(some)
