@@ -1,0 +1,259 @@
+"""Workers, nodes and drivers killed at random points: nothing is lost or counted twice."""
+
+import csv
+import filecmp
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.distributed import pipeline, quick_start
+from wordsight.data.open import open_dataset
+from wordsight.distributed.cluster import Here
+from wordsight.distributed.parts import UNFINISHED
+from wordsight.distributed.run import MANIFEST, show
+
+pytest.importorskip("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+
+STAGES = {
+    "computing features on the cluster": "parts of features are written",
+    "summing the statistics of the features": "Gram matrices are summed and merged",
+    "training the softmax": "gradients are summed",
+    "predicting on the cluster": "parts of predictions are written",
+    "looking at images on the cluster": "parts of answers are written",
+}
+N_PER_CLASS = 200
+ROUNDS = 4
+PATIENCE = 120.0
+"""Seconds that a driver may take before it counts as hung."""
+
+
+@dataclass
+class Machines:
+    """Three nodes of one core; their workers and drivers are forked from one process."""
+
+    cluster: Any
+    forked_from: int
+    options: dict[str, Any]
+    coming: list[threading.Thread] = field(default_factory=list)
+
+    def workers_at_work(self) -> list[int]:
+        """Return the processes that do a piece of work at this moment."""
+        found = []
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                try:
+                    title = (process / "cmdline").read_bytes()
+                    parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                except OSError:
+                    continue
+                if int(parent) == self.forked_from and title.startswith((b"ray::_on", b"ray::_me")):
+                    found.append(int(process.name))
+        return found
+
+    def kill_worker(self, draw: random.Random) -> bool:
+        """Kill a process that does a piece of work; tell whether there was one."""
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            if found := self.workers_at_work():
+                os.kill(draw.choice(found), signal.SIGKILL)
+                return True
+        return False
+
+    def kill_node(self, draw: random.Random) -> bool:
+        """Kill a machine; another one comes in its place. The head stays: it is the cluster."""
+        nodes = sorted(self.cluster.worker_nodes, key=lambda node: node.node_id)
+        if not nodes:
+            return False
+        self.cluster.remove_node(draw.choice(nodes), allow_graceful=False)
+        self.coming = [one for one in self.coming if one.is_alive()]
+        self.coming.append(threading.Thread(target=self.add))
+        self.coming[-1].start()
+        return True
+
+    def add(self) -> None:
+        self.cluster.add_node(wait=False, **self.options)
+
+    def wait(self) -> None:
+        for one in self.coming:
+            one.join()
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    from ray.cluster_utils import Cluster
+
+    path = tmp_path_factory.mktemp("s") / "s"
+    root = Path(__file__).parents[2]
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        quick_start.ADDRESS: str(path),
+        "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)]),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        program = str(Path(quick_start.__file__))
+        forking = subprocess.Popen(
+            [sys.executable, program, "serve", str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert forking.stdout is not None
+        assert forking.stdout.readline() == b"ready\n"
+        options = {"num_cpus": 1, "setup_worker_path": program}
+        cluster = Cluster(True, head_node_args={**options, "include_dashboard": False})
+        found = Machines(cluster, forking.pid, options)
+        found.add()
+        found.add()
+        cluster.wait_for_nodes()
+        yield found
+        found.wait()
+        cluster.shutdown()
+        forking.kill()
+        forking.wait()
+
+
+@dataclass
+class Driver:
+    """A driver in a process of its own, and what it says."""
+
+    process: int
+    lines: Any
+    said: Path
+
+    @classmethod
+    def start(cls, machines: Machines, data: Path, folder: Path) -> "Driver":
+        reading, writing = os.pipe()
+        said = folder.with_suffix(".err")
+        with said.open("wb") as err:
+            process, _ = quick_start.ask(
+                [pipeline.__file__, machines.cluster.address, str(data), str(folder)],
+                dict(os.environ),
+                writing,
+                err.fileno(),
+            )
+        os.close(writing)
+        return cls(process, os.fdopen(reading), said)
+
+    def kill(self) -> bool:
+        os.kill(self.process, signal.SIGKILL)
+        return True
+
+
+def live(
+    machines: Machines, data: Path, folder: Path, kills: list[tuple[str, int, str]], tally: "Tally"
+) -> bool:
+    """Let a driver live, and kill what is to be killed; tell whether it came to its end."""
+    driver = Driver.start(machines, data, folder)
+    watchdog = threading.Timer(PATIENCE, driver.kill)
+    watchdog.start()
+    count: Counter[str] = Counter()
+    ended = False
+    waiting = list(kills)
+    start = time.monotonic()
+    for line in driver.lines:
+        stage = line.strip()
+        ended = stage == pipeline.DONE
+        count[stage] += 1
+        while waiting and count[waiting[0][0]] >= waiting[0][1] and not ended:
+            what = waiting[0][2]
+            time.sleep(tally.draw.uniform(0, 0.02))
+            if not tally.kill(what, stage, driver, machines):
+                break
+            waiting.pop(0)
+    watchdog.cancel()
+    driver.lines.close()
+    tally.lives.append((time.monotonic() - start, [kill[2] for kill in kills]))
+    assert ended or not waiting, (driver.said.read_text()[-3000:], waiting)
+    assert ended or kills[-1][2] == "driver", driver.said.read_text()[-3000:]
+    return ended
+
+
+@dataclass
+class Tally:
+    """What was killed, and when."""
+
+    draw: random.Random
+    kills: list[tuple[str, str]] = field(default_factory=list)
+    lives: list[tuple[float, list[str]]] = field(default_factory=list)
+
+    def kill(self, what: str, stage: str, driver: Driver, machines: Machines) -> bool:
+        if what == "driver":
+            done = driver.kill()
+        elif what == "node":
+            done = machines.kill_node(self.draw)
+        else:
+            done = machines.kill_worker(self.draw)
+        if done:
+            self.kills.append((what, stage))
+        return done
+
+
+def check_same(folder: Path, expected: Path) -> None:
+    """All that the work made is byte for byte what one machine made, and nothing else is left."""
+    for name in pipeline.OUTPUTS:
+        paths = [path for path in [expected / name, *(expected / name).rglob("*")] if path.is_file()]
+        assert paths
+        for path in paths:
+            other = folder / path.relative_to(expected)
+            assert filecmp.cmp(path, other, shallow=False), other
+    kept = {f"run-{kind}" for kind in pipeline.KINDS}
+    assert {path.name for path in folder.iterdir()} == {*pipeline.OUTPUTS, *kept}
+    assert not list(folder.rglob(f"{UNFINISHED}*"))
+    for name in kept:
+        counts = show(str(folder / name)).counts()
+        assert [state for state, (n_shards, _) in counts.items() if n_shards] == ["done"]
+
+
+def check_whole(folder: Path) -> None:
+    """What is there under its own name is whole, whoever was killed."""
+    for kind in pipeline.KINDS:
+        run = folder / f"run-{kind}"
+        if (run / MANIFEST).exists():
+            assert show(str(run)).counts()["damaged"] == (0, 0)
+
+
+def test_nothing_is_lost_or_counted_twice_whatever_is_killed(
+    machines: Machines, tmp_path: Path
+) -> None:
+    """20 workers, 20 nodes and 20 drivers, in each stage of the work."""
+    data, expected = tmp_path / "data.npz", tmp_path / "here"
+    n_images = pipeline.write_data(data, N_PER_CLASS)
+    expected.mkdir()
+    pipeline.work(Here(), data, expected)
+    with (expected / "predictions.csv").open() as file:
+        names = [row["path"] for row in csv.DictReader(file)]
+    assert names == open_dataset(data).names
+    assert len(names) == n_images
+
+    tally = Tally(random.Random(0))
+    draw = tally.draw
+    for number in range(ROUNDS):
+        folder = tmp_path / f"round-{number}"
+        folder.mkdir()
+        stages = list(STAGES)
+        for life in range(6):
+            stage = stages[min(life, len(stages) - 1)]
+            steps = sorted(draw.sample(range(2, 18), 3))
+            whats = draw.sample(["worker", "node"], 2) if life else []
+            whats += ["driver"] if life < 5 else []
+            kills = [(stage, step, what) for step, what in zip(steps, whats, strict=False)]
+            ended = live(machines, data, folder, kills, tally)
+            check_whole(folder)
+            assert ended == (life == 5)
+        check_same(folder, expected)
+    print(Counter(tally.kills), tally.lives)
+    assert Counter(what for what, _ in tally.kills) == {"worker": 20, "node": 20, "driver": 20}
