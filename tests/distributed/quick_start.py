@@ -1,8 +1,8 @@
 """Processes that begin with everything imported: they are forked from one that has done so.
 
-A worker of Ray and a driver each take two seconds to import their libraries, and the tests of this
-folder kill more than a hundred. Run as a program this is the process that Ray starts for a worker: it
-asks for one to be forked, and stands for it until that has ended.
+A worker of Ray and a driver each take two seconds to import their libraries, but for Ray itself,
+and the tests of this folder kill them by the dozen. Run as a program this is what Ray starts for a
+worker: it asks for one to be forked, and stands for it until that has ended.
 """
 
 import os
@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 
 ADDRESS = "WORDSIGHT_QUICK_START"
 """The environment variable with the socket of the process that is forked."""
@@ -26,7 +27,7 @@ def ask(
     asking = socket.socket(socket.AF_UNIX)
     asking.connect(environment[ADDRESS])
     pairs = [f"{name}={value}" for name, value in environment.items()]
-    message = "\0".join([str(len(arguments)), *arguments, os.getcwd(), *pairs]).encode()
+    message = "\0".join([str(len(arguments)), *arguments, str(Path.cwd()), *pairs]).encode()
     head = len(message).to_bytes(8, "little")
     socket.send_fds(asking, [head], [out, err])
     asking.sendall(message)
@@ -41,7 +42,8 @@ def serve(path: str) -> None:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen(64)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     while True:
         ready, _, _ = select.select([listening, sys.stdin], [], [])
         if sys.stdin in ready:
