@@ -202,7 +202,7 @@ class PartFolder:
             return int(self._files.size(self._path(name)))
 
     def _path(self, name: str) -> str:
-        return f"{self._root.rstrip('/')}/{name}".rstrip("/")
+        return f"{self._root.rstrip('/')}/{name.lstrip('/')}".rstrip("/")
 
     def _digested(self, path: str, size: int | None = None) -> bytes:
         """Digest a file up to `size`, by default up to its own digest."""
