@@ -200,7 +200,7 @@ def test_a_kill_between_two_steps_loses_nothing(
             os.kill(os.getpid(), signal.SIGKILL)
             raise AssertionError
 
-        Path.rename = killed  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(Path, "rename", killed)
         with atomic_directory(target, overwrite=True) as place:
             (place / "inner").write_text("newer", encoding="utf-8")
         os._exit(0)

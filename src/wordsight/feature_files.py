@@ -357,7 +357,9 @@ def _write(
     with atomic_path(place) as temporary:
         with (
             temporary.open("wb") as file,
-            pq.ParquetWriter(file, schema, **_COLUMNS) as writer,
+            pq.ParquetWriter(
+                file, schema, use_dictionary=False, write_statistics=["path", "label"]
+            ) as writer,
         ):
             for row in rows:
                 waiting.append(row)

@@ -185,9 +185,8 @@ class UnfinishedRows(Generic[_Row]):
             ) from error
 
     def _write(self, data: bytes) -> None:
+        at, left = self._end, memoryview(data)
         try:
-            at = self._end
-            left = memoryview(data)
             self._file.seek(at)
             while left:
                 n_written = self._file.write(left)

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from cli.runs import SEEN, SMALL, UNSEEN
 
 _FIT = ("fit", "{inputs}/scenes", "--unseen", ",".join(UNSEEN), *SMALL)
@@ -103,12 +105,41 @@ CARD = (
     ),
 )
 
+CLASSES = (
+    Job(
+        "classes --overwrite",
+        ("classes", "{inputs}/model", "--add", "red square", "--out", "model", "--overwrite"),
+        ("model",),
+        older=((*_FIT, "--out", "model"),),
+    ),
+)
+_PLOT = (
+    "plot",
+    "{inputs}/model",
+    "{inputs}/scenes",
+    "--dpi",
+    "50",
+    "--overwrite",
+    "--out",
+    "drawn",
+)
+PLOT = (
+    Job(
+        "plot",
+        (*_PLOT, "--what", "curve,confusion"),
+        (),
+        older=((*_PLOT, "--what", "curve"),),
+    ),
+)
+
 JOBS: dict[str, tuple[Job, ...]] = {
     "fit": FIT,
     "predict": PREDICT,
     "features": FEATURES,
     "reproduce": REPRODUCE,
     "evaluate": CARD,
+    "classes": CLASSES,
+    "plot": PLOT,
 }
 
 
@@ -119,10 +150,11 @@ def patch() -> None:
     from wordsight.experiments import drawn  # noqa: PLC0415
     from wordsight.experiments.setting import Setting  # noqa: PLC0415
 
-    Setting.quick = classmethod(lambda _cls: TINY)  # type: ignore[method-assign,assignment]
-    cost.measure_speed = lambda *_args, **_more: 1e9  # type: ignore[assignment]
-    drawn._DPI = 20
-    unfinished.SECONDS = 0.0
+    change = pytest.MonkeyPatch().setattr  # for good: the process ends with the job
+    change(Setting, "quick", classmethod(lambda _cls: TINY))
+    change(cost, "measure_speed", lambda *_args, **_more: 1e9)
+    change(drawn, "_DPI", 20)
+    change(unfinished, "SECONDS", 0.0)
 
 
 def make_inputs(folder: Path) -> None:
@@ -139,18 +171,22 @@ def make_inputs(folder: Path) -> None:
         assert made == 0
 
 
-def warm_up(folder: Path) -> None:
-    """Make the inputs, and do every job once, in this process."""
+def warm_up(folder: Path, only: str | None) -> None:
+    """Make the inputs, and do every job once, or one of them, in this process."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        make_inputs(folder)
+        for number, job in enumerate(one for kinds in JOBS.values() for one in kinds):
+            if only in (None, job.name):
+                _do_here(job, folder, folder / "warm-up" / str(number))
+
+
+def _do_here(job: Job, inputs: Path, place: Path) -> None:
     from wordsight.cli import main  # noqa: PLC0415
 
-    make_inputs(folder)
-    for number, job in enumerate(job for kinds in JOBS.values() for job in kinds):
-        place = folder / "warm-up" / str(number)
-        place.mkdir(parents=True)
-        os.chdir(place)
-        with contextlib.redirect_stdout(io.StringIO()):
-            codes = [main(["-q", *arguments(one, folder)]) for one in (*job.older, job.command)]
-        assert not any(codes), job.name
+    place.mkdir(parents=True)
+    os.chdir(place)
+    codes = [main(["-q", *arguments(one, inputs)]) for one in (*job.older, job.command)]
+    assert not any(codes), job.name
 
 
 def arguments(command: tuple[str, ...], inputs: Path) -> list[str]:

@@ -37,14 +37,14 @@ def run(*options: object) -> dict[str, Any]:
 
 def test_a_few_trials_are_survived() -> None:
     only = ("--only", "features --resume")
-    said = run(*only, "--kills", 2, "--steps", 2, "--failures", 1, "--disks", 1)
-    assert said["survived"] >= 8
+    said = run(*only, "--kills", 1, "--steps", 1, "--failures", 0, "--disks", 1)
+    assert said["survived"] >= 2
 
 
 @pytest.mark.slow
 def test_all_trials_are_survived() -> None:
-    said = run("--kills", 50, "--steps", 4, "--failures", 2, "--disks", 2)
+    said = run("--kills", 50, "--steps", 2, "--failures", 1, "--disks", 1)
     kinds = said["of each kind: trials, stopped, survived"]
     assert kinds["time"][0] == 200
     assert kinds["time"][1] > 100  # most are killed before they have ended
-    assert kinds["step"][1] > 50
+    assert kinds["step"][1] == kinds["step"][0] > 30

@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ Snapshot = dict[str, Any]
 
 KILLED = ("fit", "predict", "features", "reproduce")
 _TIMES = re.compile(r"\d[\d.,]*\s*(?:s|seconds?|minutes?|hours?)\b")
-NAMED = ("model", "p.", "f.parquet", "sorted", "report", "cache", "scores.json")
+NAMED = ("model", "p.", "f.parquet", "sorted", "report", "cache", "scores.json", "drawn")
 """Some of these an error names."""
 
 _UNSTEADY = ("seconds", "stages", "digest", "peak_bytes")
@@ -263,17 +263,7 @@ def _check_failure(
         trial.trouble += [f"left at once: {name}" for name in found if is_temporary(name)]
 
 
-def at_random(plain: Undisturbed, n: int, draw: random.Random) -> list[Stop]:
-    """Draw moments from the beginning to the end of a job."""
-    return [Stop(seconds=draw.uniform(0, plain.seconds)) for _ in range(n)]
-
-
-def at_steps(plain: Undisturbed, how: forks.How, most: int) -> list[Stop]:
-    """Return a stop at every writing step, or at as many evenly spread."""
-    return [Stop(how, step=step) for step in spread(len(plain.steps), most)]
-
-
-Work = Callable[[Room], Trial]
+Work = partial[Trial]
 
 
 def planned(room: Room, options: argparse.Namespace) -> Iterator[Work]:
@@ -285,21 +275,40 @@ def planned(room: Room, options: argparse.Namespace) -> Iterator[Work]:
         draw = random.Random(f"{options.seed} {kind}")
         for number in range(options.kills if kind in KILLED else 0):
             one = plain[number % len(plain)]
-            (stop,) = at_random(one, 1, draw)
+            stop = Stop(seconds=draw.uniform(0, one.seconds))
             yield partial(kill_and_go_on, plain=one, stop=stop)
         for one in plain:
-            for stop in at_steps(one, "kill", options.steps):
-                yield partial(kill_and_go_on, plain=one, stop=stop)
-            for how in ("full", "read-only"):
-                for stop in at_steps(one, how, options.failures):
-                    yield partial(fail_and_go_on, plain=one, stop=stop)
-            if options.disks:
-                yield partial(on_read_only_disk, plain=one)
-                n_files = len(one.after) - len(one.before) + 4
-                for number in spread(n_files, options.disks):
-                    yield partial(on_small_disk, plain=one, n_files=number)
-                for number in spread(max(_growth(one) // PAGE, 1), options.disks):
-                    yield partial(on_small_disk, plain=one, n_bytes=number * PAGE)
+            yield from _at_steps(one, options, draw)
+            yield from _on_disks(one, options, draw)
+
+
+def _at_steps(
+    plain: Undisturbed, options: argparse.Namespace, draw: random.Random
+) -> Iterator[Work]:
+    n = len(plain.steps)
+    for step in _some(n, options.steps, draw):
+        yield partial(kill_and_go_on, plain=plain, stop=Stop("kill", step=step))
+    hows: tuple[forks.How, ...] = ("full", "read-only")
+    for how in hows:
+        for step in _some(n, options.failures, draw):
+            yield partial(fail_and_go_on, plain=plain, stop=Stop(how, step=step))
+
+
+def _on_disks(
+    plain: Undisturbed, options: argparse.Namespace, draw: random.Random
+) -> Iterator[Work]:
+    if options.disks:
+        yield partial(on_read_only_disk, plain=plain)
+    n_files = max(len(plain.after) - len(plain.before), 0) + 4
+    for number in _some(n_files, options.disks, draw):
+        yield partial(on_small_disk, plain=plain, n_files=number)
+    for number in _some(_growth(plain) // PAGE + 1, options.disks, draw):
+        yield partial(on_small_disk, plain=plain, n_bytes=number * PAGE)
+
+
+def _some(n: int, most: int, draw: random.Random) -> list[int]:
+    """Draw some of the numbers below n."""
+    return draw.sample(range(n), min(n, most))
 
 
 PAGE = 4096
@@ -313,13 +322,6 @@ def _growth(plain: Undisturbed) -> int:
     )
 
 
-def spread(n: int, most: int) -> list[int]:
-    """Return some of the numbers below n, evenly spread, with the first and the last."""
-    if n <= most:
-        return list(range(n))
-    return sorted({round(k * (n - 1) / max(most - 1, 1)) for k in range(most)})
-
-
 def work(trials: Sequence[Work], room: Room, out: Path, *, with_disks: bool) -> None:
     """Do trials, and write what became of them."""
     with out.open("w", encoding="utf-8") as file:
@@ -331,7 +333,9 @@ def work(trials: Sequence[Work], room: Room, out: Path, *, with_disks: bool) -> 
 
 def run_all(options: argparse.Namespace, folder: Path) -> tuple[list[Trial], bool]:
     """Run all trials in some processes; return them, and whether there were small disks."""
-    forks.import_what_is_used(partial(jobs.warm_up, folder / "inputs"), folder / "modules")
+    forks.import_what_is_used(
+        partial(jobs.warm_up, folder / "inputs", options.only), folder / "modules"
+    )
     with_disks = bool(options.disks) and disks.own_mounts()
     trials = list(planned(Room(folder / "undisturbed", folder / "inputs"), options))
     random.Random(options.seed).shuffle(trials)  # so that all workers have as much to do

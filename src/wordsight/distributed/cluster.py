@@ -5,15 +5,16 @@ however many there are; what fails is tried again, also on another machine, and 
 is told with its reason. Which worker does what, and when, changes no result.
 """
 
+import logging
 import os
 import socket
 import warnings
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
-from importlib import metadata
+from importlib import import_module, metadata
 from itertools import islice
 from typing import Any, Generic, TypeVar, cast
 
@@ -25,6 +26,8 @@ from wordsight.rows import pairwise
 from wordsight.threads import use_threads
 
 __all__ = ["Cluster", "Failed", "Here", "Outcome", "RayCluster", "WorkerSettings", "connect"]
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _Reference = Any
@@ -563,6 +566,10 @@ def _ray() -> Any:
         raise WordsightError(
             "--cluster needs ray, which is not installed; install it: pip install 'wordsight[ray]'"
         ) from error
+    # that a machine was lost Ray prints among the results, and no option of it says otherwise
+    with suppress(ImportError):
+        inner = import_module("ray._private.worker")
+        setattr(inner, "print_to_stdstream", _hear)  # noqa: B010 - known to no type checker
     return ray
 
 
@@ -581,6 +588,12 @@ def _check_address(address: str) -> None:
             f"there is no Ray cluster at {address} ({error}); start one with ray start --head, or "
             "give --cluster auto"
         ) from error
+
+
+def _hear(said: Mapping[str, Any], *_: Any, **__: Any) -> None:
+    """Give what Ray says to whoever reads logs."""
+    for line in said.get("lines", ()):
+        _log.info("Ray: %s", line)
 
 
 def _join(ray: Any, address: str) -> None:

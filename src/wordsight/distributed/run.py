@@ -164,6 +164,9 @@ class Run:
             self.folder.remove(f"{PARTS}/{name}")
         # what failed is tried again
         self.folder.remove(FAILURES)
+        # of a start that was killed while it wrote
+        for place in ("", LEARNED):
+            self.folder.clear_unfinished(place)
         about = {
             "format": FORMAT,
             "kind": self.kind,
