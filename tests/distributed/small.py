@@ -15,7 +15,7 @@ from wordsight.distributed.cluster import Here
 from wordsight.distributed.job import Job
 from wordsight.distributed.parts import PartFolder
 
-OF_SHARD = 2048
+OF_SHARD = 4096
 """Images of a shard: blocks of encoding, of reading and of sums all fall as on one machine."""
 
 N = 2 * OF_SHARD + 300

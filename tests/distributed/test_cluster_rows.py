@@ -17,14 +17,14 @@ from wordsight.distributed.rows import ClusterRows, FeaturePart
 from wordsight.exceptions import WordsightError
 from wordsight.rows import StoredRows, by_blocks, column_mean
 
-SIZES = (2048, 4096, 2048, 2048, 777)
+SIZES = (4096, 8192, 4096, 777)
 N, F = sum(SIZES), 12
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(N, F)) * np.exp2(RNG.integers(-3, 3, F)) + 2.0).astype(np.float32)
 CODES = RNG.integers(0, 3, N)
 Y = np.eye(3, dtype=np.float32)[CODES]
 SOME = np.flatnonzero(RNG.random(N) < 0.7)
-OF_ONE_PART = np.arange(2048 + 5, 2048 + 40)
+OF_ONE_PART = np.arange(4096 + 5, 4096 + 40)
 
 
 def rows_of(folder: Path, n_workers: int, **settings: Any) -> ClusterRows:

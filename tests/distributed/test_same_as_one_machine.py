@@ -49,7 +49,7 @@ from wordsight.exceptions import InputError, WordsightError
 from wordsight.feature_files import FeatureRow, feature_rows
 from wordsight.prediction import Prediction, predict_batches
 
-BROKEN = (0, 3, 2500, 4000)
+BROKEN = (0, 3, 5000, 6000)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,7 @@ def test_a_model_of_an_encoder_from_elsewhere(images: Dataset, tmp_path: Path) -
         np.testing.assert_allclose(value, theirs, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_images_left_out_as_broken(with_broken: Dataset, tmp_path: Path) -> None:
     intact, broken = with_broken.intact(None)
     assert [one.row for one in broken] == list(BROKEN)
@@ -204,6 +205,7 @@ def test_a_training_goes_on_where_it_was(
     check_same(found, fitted)
 
 
+@pytest.mark.slow
 def test_what_was_learned_may_be_damaged(
     images: Dataset, fitted: CrossModalClassifier, tmp_path: Path
 ) -> None:
@@ -213,6 +215,7 @@ def test_what_was_learned_may_be_damaged(
     check_same(model().fit(images, images.labels, cache=features_on(tmp_path)), fitted)
 
 
+@pytest.mark.slow
 def test_another_dictionary_makes_other_parts(images: Dataset, tmp_path: Path) -> None:
     model().fit(images, images.labels, cache=features_on(tmp_path))
     before = {place.name for place in (tmp_path / PARTS).iterdir()}
@@ -227,6 +230,7 @@ def test_another_dictionary_makes_other_parts(images: Dataset, tmp_path: Path) -
     check_same(another, expected)
 
 
+@pytest.mark.slow
 def test_features_in_half_precision(
     images: Dataset, fitted: CrossModalClassifier, tmp_path: Path
 ) -> None:
@@ -306,6 +310,7 @@ def numbers(row: Prediction) -> dict[str, float]:
     return {**dict(row.top_classes), "p": row.probability or 0.0, "n": row.novelty_proba or 0.0}
 
 
+@pytest.mark.slow
 def test_predictions_among_some_classes(
     images: Dataset, fitted: CrossModalClassifier, tmp_path: Path
 ) -> None:
@@ -317,6 +322,7 @@ def test_predictions_among_some_classes(
     )
 
 
+@pytest.mark.slow
 def test_a_shard_that_failed_has_rows_with_its_reason(
     images: Dataset,
     fitted: CrossModalClassifier,

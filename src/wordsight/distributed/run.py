@@ -209,9 +209,8 @@ class Run:
             report(doing, n_done, n_all)
         self.failed.sort(key=lambda one: one.number)
         self._refuse_failures()
-        # of workers, or earlier starts, that were lost while they wrote
-        for folder in ("", LEARNED, PARTS):
-            self.folder.clear_unfinished(folder)
+        # of workers that were lost while they wrote
+        self.folder.clear_unfinished(PARTS)
 
     def _note(self, one: _Named, failed: Failed) -> None:
         found = FailedShard(
