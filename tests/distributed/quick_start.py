@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 
 ADDRESS = "WORDSIGHT_QUICK_START"
@@ -36,7 +37,8 @@ def ask(
 
 def serve(path: str) -> None:
     """Fork a process for each one that asks, until the input ends."""
-    import tests.distributed.pipeline  # noqa: F401, PLC0415 - what all of them need, but for Ray
+    # what all of them need, but for Ray
+    import_module("tests.distributed.pipeline")
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listening = socket.socket(socket.AF_UNIX)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed import pipeline, quick_start
 
+from distributed import pipeline, quick_start
 from wordsight.data.open import open_dataset
 from wordsight.distributed.cluster import Here
 from wordsight.distributed.parts import UNFINISHED
