@@ -73,7 +73,9 @@ def serve(path: str) -> None:
         sys.argv = parts[: int(count)]
         os.chdir(parts[int(count)])
         os.environ.clear()
-        os.environ.update(one.split("=", 1) for one in parts[int(count) + 1 :])
+        for one in parts[int(count) + 1 :]:
+            name, _, value = one.partition("=")
+            os.environ[name] = value
         runpy.run_path(sys.argv[0], run_name="__main__")
         return
 

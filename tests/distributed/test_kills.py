@@ -118,7 +118,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         options = {"num_cpus": 1, "setup_worker_path": program}
         head = {**options, "include_dashboard": False}
         # handlers of signals, by which it would end with this process, allow no threads
-        cluster = Cluster(True, head_node_args=head, shutdown_at_exit=False)
+        cluster: Any = Cluster(True, head_node_args=head, shutdown_at_exit=False)
         found = Machines(cluster, forking.pid, options)
         try:
             found.add()
