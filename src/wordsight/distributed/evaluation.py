@@ -72,7 +72,7 @@ def _look_at(
     wanted[inside - shard.first_row] = True
     found = look(placed(model), shard.open(), wanted, on_broken=on_broken)
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **{name: getattr(found, name) for name in _ARRAYS})
+    np.savez(file, **{name: getattr(found, name) for name in _ARRAYS})
     return file.getvalue(), {"broken": [asdict(one) for one in found.broken]}
 
 

@@ -134,7 +134,7 @@ class ClusterFeatures:
             for other in folder.names(LEARNED):
                 folder.remove(f"{LEARNED}/{other}")
             file = io.BytesIO()
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
             folder.write(name, file.getvalue(), plain)
             kept = {**arrays, **plain}
         for key, value in kept.items():
