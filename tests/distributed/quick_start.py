@@ -36,7 +36,7 @@ def ask(
 
 def serve(path: str) -> None:
     """Fork a process for each one that asks, until the input ends."""
-    import tests.distributed.pipeline  # noqa: F401, PLC0415 - what all of them need, but for Ray
+    import distributed.pipeline  # noqa: F401, PLC0415 - what all of them need, but for Ray
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listening = socket.socket(socket.AF_UNIX)
@@ -71,7 +71,9 @@ def serve(path: str) -> None:
         sys.argv = parts[: int(count)]
         os.chdir(parts[int(count)])
         os.environ.clear()
-        os.environ.update(one.split("=", 1) for one in parts[int(count) + 1 :])
+        for pair in parts[int(count) + 1 :]:
+            name, _, value = pair.partition("=")
+            os.environ[name] = value
         runpy.run_path(sys.argv[0], run_name="__main__")
         return
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed import pipeline, quick_start
 
+from distributed import pipeline, quick_start
 from wordsight.data.open import open_dataset
 from wordsight.distributed.cluster import Here
 from wordsight.distributed.parts import UNFINISHED
@@ -102,7 +102,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         "RAY_health_check_period_ms": "500",
         "RAY_health_check_failure_threshold": "3",
         quick_start.ADDRESS: str(path),
-        "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)]),
+        "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root / "tests")]),
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
@@ -118,7 +118,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         options = {"num_cpus": 1, "setup_worker_path": program}
         head = {**options, "include_dashboard": False}
         # handlers of signals, by which it would end with this process, allow no threads
-        cluster = Cluster(True, head_node_args=head, shutdown_at_exit=False)
+        cluster: Any = Cluster(True, head_node_args=head, shutdown_at_exit=False)
         found = Machines(cluster, forking.pid, options)
         try:
             found.add()
@@ -255,7 +255,7 @@ def test_nothing_is_lost_or_counted_twice_whatever_is_killed(
     assert names == open_dataset(data).names
     assert len(names) == n_images
 
-    sys.stderr.write(f"{time.monotonic() - START:.1f} here done")
+    sys.stderr.write(f"{time.monotonic() - START:.1f} here done\n")
     tally = Tally(random.Random(0))
     draw = tally.draw
     for number in range(ROUNDS):
@@ -273,5 +273,9 @@ def test_nothing_is_lost_or_counted_twice_whatever_is_killed(
             tally.log(f"life ended {ended}")
             check_whole(folder)
         check_same(folder, expected)
-    sys.stdout.write(f"{Counter(tally.kills)} {tally.n_lives}")
+    # nobody works on for a driver that is dead
+    until = time.monotonic() + 20
+    while machines.workers_at_work():
+        assert time.monotonic() < until
+        time.sleep(0.1)
     assert Counter(what for what, _ in tally.kills) == {"worker": 20, "node": 20, "driver": 20}

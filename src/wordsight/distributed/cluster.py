@@ -536,10 +536,6 @@ def _ray() -> Any:
         raise WordsightError(
             "--cluster needs ray, which is not installed; install it: pip install 'wordsight[ray]'"
         ) from error
-    # that a machine was lost Ray prints among the results, and no option of it says otherwise
-    with suppress(ImportError):
-        inner = import_module("ray._private.worker")
-        setattr(inner, "print_to_stdstream", _hear)  # noqa: B010 - known to no type checker
     return ray
 
 
@@ -551,6 +547,10 @@ def _hear(said: Mapping[str, Any], *_: Any, **__: Any) -> None:
 
 def _join(ray: Any, address: str) -> None:
     """Join a cluster, or start one."""
+    # that a machine was lost Ray prints among the results, and no option of it says otherwise
+    with suppress(ImportError):
+        inner = import_module("ray._private.worker")
+        setattr(inner, "print_to_stdstream", _hear)  # noqa: B010 - known to no type checker
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own making
