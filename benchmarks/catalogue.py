@@ -2,6 +2,7 @@
 
 from benchmarks import (
     ceilings,
+    cluster,
     dictionary,
     explorer,
     features,
@@ -31,6 +32,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     pairs.BENCHMARK,
     memory_growth.FIT,
     predict.BENCHMARK,
+    cluster.CLUSTER,
+    cluster.CLUSTER_SCALE,
     many_classes.MANY_CLASSES,
     many_classes.CLASS_INDEX,
     one_image.BENCHMARK,

@@ -1,6 +1,7 @@
 """The explorer under load: few and many clients, each with a connection of its own."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ _N_IMAGES = 360
 
 def run(setting: Setting) -> Outcome:
     """Ask the same from a new explorer each time, by one client, by 32 and by 1,000."""
-    n_atoms, n_requests = (50, 500) if setting.quick else (1600, 5000)
-    sizes = (1, 32, 100 if setting.quick else 1000)
-    facts: dict[str, Any] = {}
-    peaks, wrong = [], 0
+    n_atoms, n_requests = (50, 200) if setting.quick else (1600, 2000)
+    sizes = (1, 100) if setting.quick else (1, 32, 1000)
+    # whatever else the machine does counts: here both sides want all of it
+    facts: dict[str, Any] = {"n_requests": n_requests, "load_of_the_machine": os.getloadavg()[0]}
     with room() as folder:
         small_model(folder / "model", n_atoms=n_atoms)
         write_pngs(folder / "data", _N_IMAGES)
@@ -29,19 +30,20 @@ def run(setting: Setting) -> Outcome:
         for size in sizes:
             with running_explorer(folder / "model", folder / "data", folder / "cache") as explorer:
                 alone = Crowd(explorer.port, 1).ask(sorted(set(requests), key=str))
+                before = explorer.memory()
                 start = time.perf_counter()
                 heard = Crowd(explorer.port, size, patient=True).ask(requests)
                 seconds = time.perf_counter() - start
                 facts[f"{size:,} at once"] = _told(heard, seconds, explorer)
-                peaks.append(explorer.memory())
+                added = explorer.memory() - before
                 if explorer.process.poll() is not None:
                     raise Failed(f"the explorer ended under {size:,} clients")
             wrong = len(differences(heard, alone))
     return Outcome(
         [],
-        {"wrong": float(wrong), "memory": peaks[-1] - peaks[0]},
+        {"wrong": float(wrong), "memory": added},
         unit="request",
-        facts={"n_requests": n_requests, **facts},
+        facts=facts,
     )
 
 
@@ -98,13 +100,13 @@ BENCHMARK = Benchmark(
     name="explorer",
     title="Explorer under load",
     about="`wordsight explore` with a model of 1,600 atoms and 360 images in a process of its own, "
-    "asked 5,000 times by clients on the same cores: session, map, gate, a script, images, what is "
+    "asked 2,000 times by clients on the same cores: session, map, gate, a script, images, what is "
     "said of them, words and dropped pictures, an eighth each. Clients keep their connections, and "
     "come again a second after they are told to; times run until the answer is there.",
     targets=(
         Target(
             "memory",
-            "explorer: memory for 1,000 clients at once, beyond that for one",
+            "explorer: memory that 1,000 clients at once take beyond one",
             250.0,
             "MB",
         ),

@@ -53,7 +53,6 @@ def run_index(setting: Setting) -> Outcome:
     from wordsight.classifiers.class_index import ClassIndex  # noqa: PLC0415 - faiss
 
     sizes = [(6000, 20)] if setting.quick else [(10_000, 50), (100_000, 50), (100_000, 300)]
-    sizes += [] if setting.quick else [(1_000_000, 50)]
     n_points, facts = (50 if setting.quick else 200), {}
     measured: list[Any] = []
     reached = {}

@@ -77,7 +77,9 @@ def _content(name: str, entries: Mapping[str, Record]) -> str:
         parts.append(tables.markdown(tables.contenders(entry)))
     if benchmark.targets:
         parts.append(tables.markdown(tables.targets([benchmark], entries)))
-    if entry["facts"]:
+    if "costs" in entry["facts"]:
+        parts.append(tables.markdown(tables.costs(entry)))
+    elif entry["facts"]:
         parts.append(tables.markdown(tables.facts(entry)))
     parts += entry["notes"]
     return "\n\n".join(parts)

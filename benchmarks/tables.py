@@ -12,6 +12,7 @@ __all__ = [
     "Table",
     "asked",
     "contenders",
+    "costs",
     "facts",
     "growth",
     "machines",
@@ -88,6 +89,28 @@ def asked(target: Target) -> str:
 def facts(entry: Record) -> Table:
     """Return all further numbers, one a row."""
     return [["what", "value"], *([name, value] for name, value in _flat(entry["facts"]))]
+
+
+def costs(entry: Record) -> Table:
+    """Return what a million images cost on a cluster, by how many there were."""
+    rows = [
+        [
+            "images", "core-hours a million", "GB read a million", "GB of parts a million",
+            "memory of a worker", "of the process that asks",
+        ]
+    ]  # fmt: skip
+    for one in entry["facts"]["costs"]:
+        rows.append(
+            [
+                f"{one['n_images']:,}",
+                number(one["cpu_hours"]),
+                number(one["gigabytes_read"]),
+                number(one["gigabytes_written"]),
+                f"{number(one['worker_peak_megabytes'])} MB",
+                f"{number(one['driver_peak_megabytes'])} MB",
+            ]
+        )
+    return rows
 
 
 def stages(benchmarks: Sequence[Benchmark], entries: Mapping[str, Record]) -> Table:

@@ -219,7 +219,7 @@ CALLS: dict[str, tuple[Callable[[Path], object], str]] = {
         "w.txt",
     ),
     "no word": (lambda _: ws.WordVectors.default().vector_for("zebbra"), "'zebbra'"),
-    "many words": (lambda _: ws.WordVectors.default().vectors_for(MANY), "'class number 499'"),
+    "many words": (lambda _: ws.WordVectors.default().vectors_for(MANY), "and 400 more"),
     "one text": (lambda _: ws.WordVectors.default().vectors_for("zebra"), "'zebra'"),
     "metric": (lambda _: ws.WordVectors.default().most_similar(np.ones(50), metric="l1"), "'l1'"),
     "shape": (lambda _: ws.WordVectors.default().most_similar(np.ones(3)), "(1, 3)"),

@@ -1,5 +1,9 @@
 """Rows that outlive the program: cut anywhere, what was safe is found, and nothing else."""
 
+import contextlib
+import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -146,3 +150,24 @@ def test_no_room_or_no_right(out: Path) -> None:
         open_state(Path("/proc/none/out.csv"), KEY),
     ):
         pass
+
+
+def test_a_disk_that_takes_no_more_loses_nothing(out: Path) -> None:
+    """What was safe stays so, and the next run goes on; the error names file and reason."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with contextlib.suppress(WordsightError), open_state(out, KEY) as state:
+            add(state, 0, 3)
+            n_bytes = state_path(out).stat().st_size + 100
+            resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+            try:
+                add(state, 3, 300)
+            except WordsightError as error:
+                code = 0 if "out.csv: File too large; make room" in str(error) else 2
+                raise
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with open_state(out, KEY) as state:
+        assert list(state.rows()) == rows(0, 3)

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from wordsight import storage
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.storage import atomic_directory, atomic_path, refuse_existing
+from wordsight.storage import atomic_directory, atomic_path, refuse_existing, save_array
 
 Writer = Callable[..., AbstractContextManager[Path]]
 
@@ -321,6 +322,22 @@ def test_a_disk_that_takes_no_more(kind: str, tmp_path: Path) -> None:
     assert done.stderr == ""
     assert set(read(target)) == {"old"}
     assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(24.0, dtype=np.float32).reshape(2, 3, 4),
+        np.arange(6).reshape(2, 3).T,  # column by column
+        np.empty((0, 5)),
+        np.array(7.0),
+        np.arange(10)[::-2],
+    ],
+)
+def test_an_array_is_written_as_numpy_writes_it(array: Any, tmp_path: Path) -> None:
+    save_array(tmp_path / "ours.npy", array)
+    np.save(tmp_path / "theirs.npy", array, allow_pickle=False)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
 
 
 def test_refuse_existing(tmp_path: Path) -> None:

@@ -55,11 +55,14 @@ TILE = 1600
 narrow enough that the lower half of 8 × 8 tiles costs 36 products and not 64."""
 
 
+STRIPE = 256
+"""Rows of a tile that a core multiplies in single and adds in double precision at a time: 3 MB."""
+
 SPARE = 16.0
 """How much larger the largest number may be than any in the first rows."""
 
 DOUBLE_SUMS = 4096
-"""Features up to which their products are summed in double precision over blocks of rows: 67 MB."""
+"""Features up to which sums of their products are kept in double precision: 67 MB."""
 
 
 def resolve_device(device: str | None) -> torch.device:
@@ -261,17 +264,23 @@ class SymmetricTiles:
         Where the matrix is wider than X, the product is first rounded to a grid, of rows and of
         columns, if one is given.
         """
-        columns = [X[:, cut] for cut in blocks(self.size, TILE)]
         cut = list(blocks(self.size, TILE))
-        for i, row in enumerate(self.tiles):
-            for j, tile in enumerate(row):
-                if tile.dtype == X.dtype:
-                    tile.addmm_(columns[i].T, columns[j])
-                    continue
-                product = (columns[i].T @ columns[j]).to(tile.dtype)
-                if grid is not None:
-                    on_outer_grid_(product, grid[0][cut[i]], grid[1][cut[j]])
-                tile.add_(product)
+        columns = [X[:, one] for one in cut]
+        places = [(i, j) for i, row in enumerate(self.tiles) for j in range(len(row))]
+        if self.tiles[0][0].dtype == X.dtype:
+            for i, j in places:
+                self.tiles[i][j].addmm_(columns[i].T, columns[j])
+            return
+
+        def add(stripe: tuple[int, int, slice]) -> None:
+            i, j, some = stripe
+            product = (columns[i][:, some].T @ columns[j]).double()
+            if grid is not None:
+                on_outer_grid_(product, grid[0][cut[i]][some], grid[1][cut[j]])
+            self.tiles[i][j][some].add_(product)
+
+        stripes = [(i, j, some) for i, j in places for some in blocks(len(columns[i].T), STRIPE)]
+        deque(in_order(add, stripes, workers=1 if X.is_cuda else None), 0)
 
     def combined(self, other: "SymmetricTiles", sign: float) -> "SymmetricTiles":
         """Return ``self + sign · other`` as a new matrix."""
@@ -328,6 +337,12 @@ class SymmetricTiles:
             deque(in_order(update, [(i, j) for i in rest for j in range(k + 1, i + 1)]), 0)
         return True
 
+    def to_(self, dtype: torch.dtype) -> None:
+        """Bring the matrix to another precision, a tile at a time: there are never two of it."""
+        for row in self.tiles:
+            for j, tile in enumerate(row):
+                row[j] = tile.to(dtype)
+
     def to(self, dtype: torch.dtype, device: torch.device) -> "SymmetricTiles":
         """Return the matrix in another precision or elsewhere; itself where it is so already."""
         return SymmetricTiles(self.size, [[t.to(device, dtype) for t in row] for row in self.tiles])
@@ -359,8 +374,8 @@ class Moments:
     sum_x : Tensor of float64, shape (F,)
     sum_y : Tensor of float64, shape (d,)
     gram : SymmetricTiles, F × F
-        Sum of ``x xᵀ``: in double precision up to `DOUBLE_SUMS` features and of spread rows,
-        otherwise in that of the features, to save memory.
+        Sum of ``x xᵀ``, in double precision; of more than `DOUBLE_SUMS` features in that of the
+        features, to save memory.
     cross : Tensor of float64, shape (F, d)
         Sum of ``x yᵀ``.
     """
@@ -384,7 +399,7 @@ def partial(
     *,
     shift: FloatArray | None = None,
     rows: NDArray[np.int64] | None = None,
-    block_size: int = 2048,
+    block_size: int = 4096,
     device: torch.device | None = None,
     on_block: Callable[[int], None] | None = None,
 ) -> Moments:
@@ -393,8 +408,7 @@ def partial(
     Parameters
     ----------
     X : ndarray or StoredRows, shape (n, F)
-        Features; float32 is multiplied in float32, and summed over blocks in float64 where there
-        are few features or the rows are spread.
+        Features; float32 is multiplied in float32, and summed over blocks in float64.
     Y : ndarray, shape (n, d)
         Targets.
     shift : ndarray, shape (F,), optional
@@ -417,9 +431,12 @@ def partial(
     grids = _Grids.of(X, Y, origin)
     if isinstance(X, SpreadRows):
         work = functools.partial(_partial_of_part, shift=origin, size=block_size, grids=grids)
-        return _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
-    dtype = torch.float64 if X.dtype == np.float64 or len(origin) <= DOUBLE_SUMS else torch.float32
-    return _partial(X, Y, origin, rows, block_size, where, grids, dtype, on_block)
+        total = _moved(X.fold(work, _merge_parts, Y, rows=rows, on_part=on_block), where)
+    else:
+        total = _partial(X, Y, origin, rows, block_size, where, grids, on_block)
+    if X.dtype == np.float32 and len(origin) > DOUBLE_SUMS:
+        total.gram.to_(torch.float32)
+    return total
 
 
 @dataclass(frozen=True)
@@ -464,7 +481,9 @@ def column_bounds(rows: NDArray[Any]) -> NDArray[np.float64]:
     """
     largest = SPARE * np.abs(rows).max(axis=0, initial=0.0).astype(np.float64)
     # a column of nothing so far may yet hold something
-    bounds: NDArray[np.float64] = np.maximum(largest, 2.0**-20 * largest.max(initial=0.0))
+    bounds: NDArray[np.float64] = np.where(
+        largest > 0.0, largest, 2.0**-20 * largest.max(initial=0.0)
+    )
     return bounds
 
 
@@ -476,7 +495,6 @@ def _partial(
     block_size: int,
     where: torch.device,
     grids: _Grids | None,
-    gram_dtype: torch.dtype,
     on_block: Callable[[int], None] | None = None,
 ) -> Moments:
     """Sum the moments of rows that are read here."""
@@ -488,7 +506,7 @@ def _partial(
         torch.tensor(origin, dtype=dtype, device=where),
         torch.zeros(n_features, dtype=torch.float64, device=where),
         torch.zeros(n_targets, dtype=torch.float64, device=where),
-        SymmetricTiles.zeros(n_features, gram_dtype, where),
+        SymmetricTiles.zeros(n_features, torch.float64, where),
         torch.zeros(n_features, n_targets, dtype=torch.float64, device=where),
     )
     n_rows = len(X) if rows is None else len(rows)
@@ -518,7 +536,7 @@ def _partial_of_part(
     X: StoredRows, Y: FloatArray, *, shift: FloatArray, size: int, grids: _Grids | None
 ) -> Moments:
     """Sum a part, in double precision over blocks of rows."""
-    return _partial(X, Y, shift, None, size, torch.device("cpu"), grids, torch.float64)
+    return _partial(X, Y, shift, None, size, torch.device("cpu"), grids)
 
 
 def _merge_parts(a: Moments, b: Moments) -> Moments:

@@ -21,7 +21,9 @@ from wordsight.progress import report
 
 __all__ = ["Examination", "Finding", "examine"]
 
-EXTRAS = ("fast", "text", "transformers", "timm", "open_clip", "gzsl", "app")
+EXTRAS = (
+    "fast", "app", "text", "transformers", "timm", "open_clip", "umap", "index", "gzsl", "ray",
+)  # fmt: skip
 """Extras for users; an extra that this version does not have is left out."""
 
 VARIABLES = (

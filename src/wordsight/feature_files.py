@@ -59,6 +59,9 @@ GROUP_BYTES = 32 << 20
 
 _GROUP_ROWS = 65_536
 
+_COLUMNS: dict[str, Any] = {"use_dictionary": ["label"], "write_statistics": ["path", "label"]}
+"""How columns are written: features tell nothing by their extremes, and hardly repeat."""
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureRow:
@@ -201,7 +204,7 @@ def estimate_seconds(model: CrossModalClassifier, n_images: int) -> float:
     height, width = model.features_.image_size_
     decoding = n_images * SECONDS_TO_DECODE * max(height, width) ** 2 / 32**2
     encoding, _n = seconds_to_encode(model.features_.transform, n_images, (height, width))
-    return decoding + encoding
+    return float(decoding + encoding)
 
 
 def feature_rows(
@@ -232,7 +235,8 @@ def feature_rows(
     if start >= len(dataset):
         return
     images = SkipBroken(dataset, start)
-    for batch in images.with_broken(model.feature_blocks(images, cache=cache)):
+    made = model.feature_blocks(images, cache=cache)
+    for batch in images.with_broken((rows, list(part)) for rows, part in made):
         yield [_row(dataset, one) for one in batch]
 
 
@@ -354,7 +358,7 @@ def _write(
         with (
             temporary.open("wb") as file,
             pq.ParquetWriter(
-                file, schema, use_dictionary=["label"], write_statistics=["path", "label"]
+                file, schema, use_dictionary=False, write_statistics=["path", "label"]
             ) as writer,
         ):
             for row in rows:

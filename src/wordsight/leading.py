@@ -10,12 +10,13 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from wordsight.compute import blocks, in_order
 from wordsight.exceptions import InputError
 
-__all__ = ["MANY", "ClassScores", "Leading", "check_k", "leading"]
+__all__ = ["MANY", "ClassScores", "Leading", "check_k", "leading", "product"]
 
 MANY = 4096
 """Above so many classes tables of points × classes are not made unless asked for."""
@@ -71,6 +72,15 @@ class ClassScores(ABC):
     @abstractmethod
     def error(self, points: _Floats) -> _Floats:
         """Bound how far `product` is from `exact` for each point, shape (p,)."""
+
+
+def product(points: _Floats, words: _Floats) -> _Floats:
+    """Return ``points wordsᵀ``, shape (p, b), by torch: on as many threads as `in_order` lets it.
+
+    Those of NumPy's BLAS know nothing of it, and would get in one another's way.
+    """
+    found: _Floats = torch.mm(torch.from_numpy(points), torch.from_numpy(words).T).numpy()
+    return found
 
 
 def check_k(k: int) -> None:

@@ -176,10 +176,10 @@ def confused_classes(y_true: ArrayLike, y_pred: ArrayLike, classes: ArrayLike) -
     """
     names = _names(classes)
     if len(names) <= MANY_CLASSES:
-        return names.tolist()
+        return list(map(str, names))
     found, counts = np.unique(np.concatenate(_pair(y_true, y_pred)), return_counts=True)
     often = found[np.argsort(-counts, kind="stable")[:MANY_CLASSES]]
-    return names[np.isin(names, often)].tolist()
+    return list(map(str, names[np.isin(names, often)]))
 
 
 def confusion_of_many(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from wordsight import __version__
 from wordsight.box import model_directory
@@ -40,7 +40,7 @@ from wordsight.model_parts import (
     unpack_unseen_classifier,
     whole_number,
 )
-from wordsight.storage import atomic_directory, refuse_existing
+from wordsight.storage import atomic_directory, refuse_existing, save_tensors
 from wordsight.words.vectors import WordVectors
 
 __all__ = ["FORMAT_VERSION", "check_model", "check_replaceable", "load_model", "save_model"]
@@ -117,11 +117,7 @@ def save_model(
     config, tensors = _pack(model, dict(about or {}), precision)
     text, card = _texts(config, list(drawn))
     with atomic_directory(path, overwrite=overwrite) as directory:
-        try:
-            save_file(tensors, directory / "model.safetensors", metadata={"format": FORMAT})
-        except SafetensorError as error:
-            # a full disk comes as one of these, and whoever writes files expects an OSError
-            raise OSError(str(error)) from error
+        save_tensors(directory / "model.safetensors", tensors, {"format": FORMAT})
         (directory / "config.json").write_bytes(text)
         (directory / "README.md").write_bytes(card)
         if drawn:

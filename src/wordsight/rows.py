@@ -226,7 +226,8 @@ def column_mean(X: Any) -> NDArray[np.float64]:
         mean: NDArray[np.float64] = X.mean(0, dtype=np.float64)
         return mean
     if isinstance(X, SpreadRows):
-        return X.fold(_column_sum, np.add, small=True) / len(X)
+        total: NDArray[np.float64] = X.fold(_column_sum, np.add, small=True)
+        return total / len(X)
     return _column_sum(X) / len(X)
 
 

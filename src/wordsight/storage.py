@@ -9,14 +9,27 @@ same target next (`leftovers`).
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from wordsight.exceptions import InputError, WordsightError
 from wordsight.leftovers import claimed, exchange, put_aside, remove
 
-__all__ = ["atomic_directory", "atomic_path", "check_writable", "refuse_existing"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "atomic_directory",
+    "atomic_path",
+    "check_writable",
+    "refuse_existing",
+    "save_array",
+    "save_tensors",
+]
 
 
 def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
@@ -125,6 +138,7 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
         refuse_existing(target, overwrite=overwrite)
         _make_folder(target.parent)
         with claimed(target, folder=True) as temporary:
+            refuse_existing(target, overwrite=overwrite)  # an old one may have been put back
             yield temporary
             # the files too: safetensors writes ones that only their owner can read
             for written in (temporary, *temporary.rglob("*")):
@@ -134,6 +148,36 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
             _swap(temporary, target)
     except OSError as error:
         raise _write_error(target, error) from error
+
+
+def save_array(path: Path, array: "NDArray[Any]") -> None:
+    """Write an array as `numpy.save` does, which itself does not tell why a disk takes no more."""
+    import numpy as np  # noqa: PLC0415 - this module is imported before every command
+
+    with path.open("wb") as file:
+        np.save(_Write(file.write), array, allow_pickle=False)
+
+
+@dataclass(frozen=True)
+class _Write:
+    """A file for NumPy, which goes around Python where it sees a real one."""
+
+    write: Callable[[bytes], object]
+
+
+def save_tensors(
+    path: Path,
+    tensors: "Mapping[str, np.ndarray[Any, Any]]",
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write arrays as safetensors; a disk that takes no more is an `OSError`, as for every file."""
+    from safetensors import SafetensorError  # noqa: PLC0415
+    from safetensors.numpy import save_file  # noqa: PLC0415
+
+    try:
+        save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def _swap(new: Path, target: Path) -> None:

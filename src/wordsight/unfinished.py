@@ -175,12 +175,18 @@ class UnfinishedRows(Generic[_Row]):
 
     def remove(self) -> None:
         """Remove all of it, when the output stands."""
-        state_path(self._out).unlink(missing_ok=True)
+        path = state_path(self._out)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise WordsightError(
+                f"{self._out} is whole, but what was kept to go on with cannot be removed "
+                f"({error.strerror or error}); remove {path}"
+            ) from error
 
     def _write(self, data: bytes) -> None:
+        at, left = self._end, memoryview(data)
         try:
-            at = self._end
-            left = memoryview(data)
             self._file.seek(at)
             while left:
                 n_written = self._file.write(left)

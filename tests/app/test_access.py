@@ -282,7 +282,7 @@ def test_what_a_client_sends_does_not_steer_the_terminal(caplog: pytest.LogCaptu
     guard = Guard(broken, Access("127.0.0.1", 8642))
     asyncio.run(guard(scope_of("/\x1b[2J\nall is well"), nothing, nothing))
     (record,) = caplog.records
-    assert record.getMessage() == r"a request failed: POST '/\x1b[2J\nall is well'"
+    assert record.getMessage() == r"a request failed: POST /\x1b[2J\nall is well"
 
 
 def test_who_leaves_in_the_middle_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:

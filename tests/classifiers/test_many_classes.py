@@ -234,8 +234,9 @@ def test_some_rows_and_parts_of_a_blocked_recognition(monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(whole.label, dense.label)
     np.testing.assert_array_equal(model.recognise_again(blocked).label, dense.label)
     assert "images" in repr(blocked)  # and not a table of them
+    misspelt = "lable"
     with pytest.raises(AttributeError, match="no attribute 'lable'"):
-        _ = blocked.lable
+        getattr(blocked, misspelt)
     nothing = blocked.rows([])
     assert nothing.label.shape == nothing.probability.shape == (0,)
     assert nothing.top_k(3).columns.shape == (0, 3)

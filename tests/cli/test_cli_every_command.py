@@ -28,8 +28,12 @@ NOT_RUN = {
     "reproduce": "needs CIFAR-10; it runs in test_cli_reproduce.py",
     "benchmark gzsl": "needs published features",
     "data fetch": "needs the network",
+    "runs show": "needs a run; it runs in tests/distributed",
     "explore": "serves until it is stopped; it runs in test_cli_explore.py",
 }
+CLUSTER = " --cluster "
+"""In examples that run in tests/distributed, or would need a cluster of many machines."""
+
 JSON_LINES = {"predict"}
 EXTRA: dict[str, tuple[str, ...]] = {
     "fit": SMALL,
@@ -103,7 +107,12 @@ def test_every_example_is_understood(name: str, example: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "example"), [(name, example) for name, example in EXAMPLES if name not in NOT_RUN]
+    ("name", "example"),
+    [
+        (name, example)
+        for name, example in EXAMPLES
+        if name not in NOT_RUN and CLUSTER not in example
+    ],
 )
 def test_every_example_runs_and_prints_json(
     sandbox: Path, run: Runner, name: str, example: str

@@ -205,18 +205,18 @@ def test_a_run_that_ended_between_its_output_and_its_clearing_up(
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
-    model: Path, tmp_path: Path, ending: str
+    model: Path, tmp_path: Path, run: Runner, ending: str
 ) -> None:
     many = tmp_path / "many.npy"
     np.save(many, np.random.default_rng(0).integers(0, 256, (20_000, 16, 16, 3), dtype=np.uint8))
     whole, out = tmp_path / f"whole.{ending}", tmp_path / "parts" / f"out.{ending}"
-    plain = command("predict", model, many, "--quiet", "--out")
-    subprocess.run([*plain, str(whole)], check=True, capture_output=True)
+    plain = ("predict", model, many, "--quiet", "--out")
+    assert run(*plain, whole).code == 0
     state, moments = state_path(out), random.Random(0)
 
     def killed_when(ready: Callable[[], bool]) -> bool:
         """Start it, and kill it a moment after `ready`; tell whether it was not done by then."""
-        process = subprocess.Popen([*plain, str(out), "--resume"], stderr=subprocess.PIPE)
+        process = subprocess.Popen(command(*plain, out, "--resume"), stderr=subprocess.PIPE)
         while process.poll() is None and not ready():
             time.sleep(0.005)
         time.sleep(moments.uniform(0.0, 0.2))
@@ -238,8 +238,8 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
     killed_when(lambda: any(out.parent.glob(f".unfinished-*.{ending}")))
     assert sizes == sorted(sizes)  # nothing that was safe was lost
     assert len(sizes) > 2
-    done = subprocess.run([*plain, str(out), "--resume"], check=False, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    done = run(*plain, out, "--resume")
+    assert done.code == 0, done.err
     assert out.read_bytes() == whole.read_bytes()
     assert not state.exists()
 
@@ -309,3 +309,45 @@ def test_sorting_and_going_on(
     assert done.code == 0, done.err
     assert "Going on after 66 rows" in done.err  # a batch of 64, and two that cannot be read
     assert sum(path.is_symlink() for path in target.rglob("*")) == N - 2
+
+
+def test_a_kill_after_all_is_made_needs_no_leave_to_overwrite(
+    run: Runner, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    """The sorted folder and the output stand, and only what was kept beside them is still there."""
+    target, out = tmp_path / "sorted", tmp_path / "out.csv"
+    arguments = ("predict", model, photos, "--out", out, "--resume", "--sort-into", target)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
+        assert run(*arguments).code == 0
+    before = contents(tmp_path)
+    assert run(*arguments).code == 0
+    assert contents(tmp_path) == before - {state_path(out).name}
+    check_failed(run(*arguments), 2, "exists already")
+
+
+def test_a_folder_sorted_by_another_run_is_not_replaced_by_going_on(
+    run: Runner, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    target, out = tmp_path / "sorted", tmp_path / "out.csv"
+    assert run("predict", model, photos, "--sort-into", target, "--among", "red star").code == 0
+    before = contents(target)
+    arguments = ("predict", model, photos, "--out", out, "--resume")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
+        assert run(*arguments).code == 0
+    check_failed(run(*arguments, "--sort-into", target), 2, f"{target} exists already")
+    assert contents(target) == before
+
+
+def test_rows_that_are_kept_end_with_an_output_made_otherwise(
+    run: Runner, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    arguments = ("predict", model, photos, "--out", out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordsight.unfinished.UnfinishedRows.remove", lambda _: None)
+        assert run(*arguments, "--resume").code == 0
+    assert state_path(out).exists()
+    assert run(*arguments, "--overwrite").code == 0
+    assert not state_path(out).exists()

@@ -72,6 +72,7 @@ def test_the_commands_are_those_of_the_specification() -> None:
         "doctor",
         "completion",
         "benchmark gzsl",
+        "runs show",
         "data info",
         "data fetch",
         "data scenes",

@@ -161,7 +161,8 @@ def try_in_child(counts: Mapping[str, int], folder: Path) -> dict[str, dict[str,
 def _known(names: Iterable[str]) -> dict[str, Callable[[Path], Target]]:
     """Return what makes each target, given a folder to work in."""
     # the images do without the libraries that the other files need
-    modules = ["hostile_images", *(["hostile_readers"] if {*names} - {"images"} else [])]
+    others = ["hostile_readers", "hostile_mat"] if {*names} - {"images"} else []
+    modules = ["hostile_images", *others]
     return {name: make for each in modules for name, make in import_module(each).TARGETS.items()}
 
 

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 from fuzzing import try_in_child
-from hostile_readers import TARGETS
 
 pytest.importorskip("yaml")
 pytest.importorskip("h5py")
+
+import hostile_mat
+import hostile_readers
+
+TARGETS = hostile_readers.TARGETS | hostile_mat.TARGETS
 
 # cheap formats get most of them: all together take less than a minute
 COUNTS = {

@@ -49,7 +49,7 @@ class Explorer:
     session: Session
     layouts: Layouts | None = None
     queue: WorkQueue = field(default_factory=WorkQueue)
-    picture_queue: WorkQueue = field(default_factory=lambda: WorkQueue(64, n_threads=2))
+    picture_queue: WorkQueue = field(default_factory=lambda: WorkQueue(n_threads=2))
 
     def __post_init__(self) -> None:
         self.uploads = UploadRoom(UPLOADS_AT_ONCE * self.session.limits.upload_bytes)

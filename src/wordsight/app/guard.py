@@ -91,8 +91,9 @@ class Guard:
         except ClientDisconnect:  # with half of its body sent
             pass
         except Exception:
-            # as it is written in Python: what a client sends must not steer the terminal
-            _log.exception("a request failed: %s %r", scope["method"], scope["path"])
+            # what a client sends must not steer the terminal
+            path = scope["path"].encode("unicode_escape").decode("ascii")
+            _log.exception("a request failed: %s %s", scope["method"], path)
             if not answer.started:
                 sentence = "the explorer met a fault of its own; see the terminal"
                 await _reply(answer, 500, sentence)

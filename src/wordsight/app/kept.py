@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from wordsight import __version__
 from wordsight.classifiers.cross_modal import CrossModalClassifier
@@ -24,7 +24,7 @@ from wordsight.exceptions import WordsightError
 from wordsight.exploration.gallery import Gallery
 from wordsight.features.cache import FeatureCache
 from wordsight.progress import report
-from wordsight.storage import atomic_path
+from wordsight.storage import atomic_path, save_tensors
 
 __all__ = ["kept_gallery"]
 
@@ -96,7 +96,7 @@ def _write(place: Path, gallery: Gallery) -> None:
     arrays |= {"rows": gallery.rows, "colours": gallery.colours}
     arrays["broken"] = np.frombuffer(broken, dtype=np.uint8)
     with atomic_path(place) as temporary:
-        save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, temporary)
+        save_tensors(temporary, {name: np.ascontiguousarray(each) for name, each in arrays.items()})
 
 
 def _read(place: Path, model: CrossModalClassifier, data: Dataset) -> Gallery | None:

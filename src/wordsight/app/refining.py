@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from wordsight.exploration.layout import LayoutKind, layout
-from wordsight.storage import atomic_path
+from wordsight.storage import atomic_path, save_tensors
 
 __all__ = ["main", "refine"]
 
@@ -31,7 +31,7 @@ def refine(task: Path, result: Path, kind: LayoutKind, random_state: int) -> Non
     made = layout(given["points"], given["words"], kind=kind, random_state=random_state)
     points, words = map(np.ascontiguousarray, made)
     with atomic_path(result) as temporary:
-        save_file({"points": points, "words": words}, temporary)
+        save_tensors(temporary, {"points": points, "words": words})
 
 
 def main(arguments: list[str]) -> None:

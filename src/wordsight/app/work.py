@@ -22,13 +22,13 @@ class WorkQueue:
 
     Parameters
     ----------
-    most : int, default 16
+    most : int, default 64
         How many may wait or run.
     n_threads : int, default 1
         How many run at once.
     """
 
-    def __init__(self, most: int = 16, n_threads: int = 1) -> None:
+    def __init__(self, most: int = 64, n_threads: int = 1) -> None:
         self._most = most
         self._n_waiting = 0
         self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix="wordsight-work")

@@ -754,7 +754,17 @@ class CrossModalClassifier(AnswersWords, ClassifierMixin, BaseEstimator):
         novelty_score: NDArray[np.float64],
         novelty_proba: NDArray[np.float64],
     ) -> Recognition:
-        """Return a recognition by this very model, of which these parts were kept."""
+        """Return a recognition by this very model, of which some parts were kept.
+
+        Parameters
+        ----------
+        mapped, seen_proba, novelty_score, novelty_proba : ndarray
+            As of the `Recognition`.
+
+        Returns
+        -------
+        Recognition
+        """
         return self._joined(mapped, seen_proba, (-novelty_score, novelty_proba))
 
     def stream(

@@ -114,7 +114,7 @@ class AnswersWords:
         """Return the mapped points S."""
         raise NotImplementedError
 
-    def _feature_blocks(self, X: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    def feature_blocks(self, X: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
         """Yield rows and features, a few at a time."""
         raise NotImplementedError
 

@@ -56,7 +56,8 @@ class Recognition:
     @property
     def column(self) -> NDArray[np.int64]:
         """Where the most probable class stands in `classes`, shape (n,)."""
-        return self.proba.argmax(1)
+        best: NDArray[np.int64] = self.proba.argmax(1)
+        return best
 
     @property
     def label(self) -> NDArray[Any]:

@@ -92,8 +92,8 @@ def loss_and_gradient(
         found = X.fold(work, _added, codes.cpu().numpy(), small=True)
     else:
         found = _loss_sums(coef, intercept, X, codes, grids)
-    loss, coef_slope, intercept_slope = found[0], *(part.to(coef) for part in found[1:])
-    loss = float(loss) / len(X) + 0.5 * alpha * float(coef.square().sum())
+    coef_slope, intercept_slope = (part.to(coef) for part in found[1:])
+    loss = float(found[0]) / len(X) + 0.5 * alpha * float(coef.square().sum())
     return loss, coef_slope / len(X) + alpha * coef, intercept_slope / len(X)
 
 

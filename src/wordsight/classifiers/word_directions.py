@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.geometry import cosine, directions, means_of
-from wordsight.leading import MANY, ClassScores, Leading, leading
+from wordsight.leading import MANY, ClassScores, Leading, leading, product
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["Correction", "WordDirections", "mean_of_nearest", "soft_maximum"]
@@ -382,7 +382,7 @@ class _DirectionScores(ClassScores):
     def product(
         self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        return self._scaled(points @ self._units[classes].T, self.hubness[classes])
+        return self._scaled(product(points, self._units[classes]), self.hubness[classes])
 
     def exact(
         self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]

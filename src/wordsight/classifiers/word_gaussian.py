@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from wordsight.compute import blocks
 from wordsight.exceptions import InputError
 from wordsight.geometry import means_of, sq_dist
-from wordsight.leading import MANY, ClassScores, Leading, leading
+from wordsight.leading import MANY, ClassScores, Leading, leading, product
 from wordsight.validation import checked_labels, validated
 
 __all__ = ["WordGaussians"]
@@ -159,7 +159,7 @@ class _GaussianScores(ClassScores):
     def product(
         self, points: NDArray[np.float64], classes: slice | NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = (points - self._centre) @ self._words[classes].T
+        found = product(points - self._centre, self._words[classes])
         found -= self._half[classes]
         found /= self._variance
         return found

@@ -49,6 +49,8 @@ def show(
                 "images": {state: n_images for state, (_shards, n_images) in counts.items()},
                 "bytes": found.n_bytes,
                 "worker_peak_bytes": found.worker_peak,
+                "cpu_seconds": found.cpu_seconds,
+                "bytes_read": found.n_read,
                 "failed": [
                     {"shard": one.number, "first_row": one.first_row, "reason": one.reason}
                     for one in found.shards
@@ -58,8 +60,9 @@ def show(
         )
         return
     console.print_table(
-        f"{found.kind}: {len(found.shards)} shards, {found.n_bytes / 1e6:.1f} MB; a worker had at "
-        f"most {found.worker_peak / 1e9:.2f} GB",
+        f"{found.kind}: {len(found.shards)} shards, {found.n_bytes / 1e6:.1f} MB, in "
+        f"{console.duration(found.cpu_seconds)} of the workers' processors, which had at most "
+        f"{found.worker_peak / 1e9:.2f} GB each",
         ["state", "shards", "images"],
         [(state, str(shards), str(images)) for state, (shards, images) in counts.items()],
         right=2,

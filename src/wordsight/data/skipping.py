@@ -1,6 +1,6 @@
 """A data set read as if its broken images were not there, which are noted on the way."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -63,13 +63,13 @@ class SkipBroken:
         self._note(found)
 
     def with_broken(
-        self, made: Iterable[tuple[NDArray[np.int64], Sequence[_T]]]
+        self, made: Iterable[tuple[NDArray[np.int64], Iterable[_T]]]
     ) -> Iterator[list[tuple[int, _T] | BrokenImage]]:
         """Put broken images back among what was made of the others.
 
         Parameters
         ----------
-        made : iterable of (ndarray of int64 (b,), sequence)
+        made : iterable of (ndarray of int64 (b,), iterable)
             Rows and what was made of each, in the batches of one walk over these images.
 
         Yields

@@ -194,7 +194,7 @@ class Here(Cluster):
         small: bool = False,
         on_done: Callable[[int], None] | None = None,
     ) -> _T:
-        """Do the work, in order."""
+        """Do the work, in order; the parameters are those of `Cluster.fold`."""
 
         def done() -> Iterator[_T]:
             for index, arguments in enumerate(calls):
@@ -410,18 +410,26 @@ class RayCluster(Cluster):
         small: bool = False,
         on_done: Callable[[int], None] | None = None,
     ) -> _T:
-        """Send the work out; sums stay on the machines until they are merged."""
+        """Send the work out; sums stay on the machines until they are merged.
+
+        The parameters are those of `Cluster.fold`.
+        """
         tries = 0
         while True:
             tries += 1
             try:
                 return self._fold(function, calls, merge, small, on_done)
             except self._ray.exceptions.RayTaskError as error:
-                raise WordsightError(f"a worker failed: {_last_line(error)}") from error
+                raise WordsightError(
+                    f"a worker failed: {_last_line(error)}; mend what is wrong and start again"
+                ) from error
             except self._ray.exceptions.RayError as error:
                 if tries > CRASHES:
                     lost = _LOST.format(count=tries)
-                    raise WordsightError(f"a sum over the data cannot be made: {lost}") from error
+                    raise WordsightError(
+                        f"a sum over the data cannot be made: {lost}; give workers more room "
+                        "(--worker-memory) and start again"
+                    ) from error
 
     def _fold(
         self,
@@ -450,7 +458,8 @@ class RayCluster(Cluster):
                 yield self._here(reference) if small else reference
 
         if small:
-            return pairwise(sums(), merge)
+            total: _T = pairwise(sums(), merge)
+            return total
         found: _T = self._here(pairwise(sums(), lambda a, b: self._merge.remote(shared, a, b)))
         return found
 

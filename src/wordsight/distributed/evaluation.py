@@ -78,12 +78,12 @@ def _look_at(
 
 def _read(dataset: Dataset, shard: Shard, part: Part | FailedShard) -> Looked:
     if isinstance(part, FailedShard):
-        broken = (
+        lost = (
             BrokenImage(row, dataset.name(row), part.reason)
             for row in range(shard.first_row, shard.first_row + shard.n_images)
         )
         none, names = np.empty(0), np.empty(0, dtype=np.str_)
-        return Looked(none.astype(np.int64), names, names, names, none, none, none, tuple(broken))
+        return Looked(none.astype(np.int64), names, names, names, none, none, none, tuple(lost))
     with np.load(io.BytesIO(part.content), allow_pickle=False) as arrays:
         found = Looked(**{name: arrays[name] for name in _ARRAYS})
     broken = [BrokenImage(**one) for one in part.facts["broken"]]

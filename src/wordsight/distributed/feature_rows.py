@@ -69,12 +69,15 @@ def _rows_of_shard(shard: Shard, model: CrossModalClassifier) -> tuple[Content, 
 
 
 def _rows(dataset: Dataset, shard: Shard, part: Part | FailedShard) -> Iterator[FeatureRow]:
-    failed = isinstance(part, FailedShard)
-    errors = {} if failed else part.facts["errors"]
-    features = iter(() if failed else np.load(io.BytesIO(part.content), allow_pickle=False))
+    features: Iterator[NDArray[np.float32]] = iter(())
+    if isinstance(part, FailedShard):
+        errors = dict.fromkeys(range(shard.n_images), part.reason)
+    else:
+        errors = {int(number): reason for number, reason in part.facts["errors"].items()}
+        features = iter(np.load(io.BytesIO(part.content), allow_pickle=False))
     for number in range(shard.n_images):
         row = shard.first_row + number
         name = dataset.name(row)
         label = None if dataset.labels is None else str(dataset.labels[row])
-        error = part.reason if failed else errors.get(str(number))
+        error = errors.get(number)
         yield FeatureRow(name, label, None if error is not None else next(features), error)

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -62,7 +62,7 @@ class ClusterFeatures:
     job: Job
     settings: Mapping[str, str]
     precision: Precision = "float32"
-    on_choice: Callable[[str], None] = field(default=lambda _reason: None)
+    on_choice: Callable[[str], None] | None = None
 
     def fit_features(self, features: Any, images: Any) -> StoredRows:
         """Fit features, and return those of all images, standardised.
@@ -111,7 +111,8 @@ class ClusterFeatures:
         )
         rows = self._rows(run)
         rows.sums_here, reason = where_to_sum(self.cluster, rows)
-        self.on_choice(reason)
+        if self.on_choice is not None:
+            self.on_choice(reason)
         return rows.standardised(*features.learn_scale(rows))
 
     def _learn(self, features: InTwoSteps, images: Dataset, identity: list[str]) -> str:
@@ -146,7 +147,7 @@ class ClusterFeatures:
         for name in run.names():
             facts = run.folder.facts(name)
             if facts is None:
-                raise DataError(f"{run.folder.url}/{name} is damaged; start the run again")
+                raise DataError(f"{run.folder.url}/{name} is damaged; give the same command again")
             parts.append(FeaturePart(name, int(facts["n_rows"])))
             width = max(width, int(facts["n_features"]))
         return ClusterRows(self.cluster, run.folder, parts, width)
@@ -193,4 +194,4 @@ def as_npy(array: NDArray[Any]) -> list[bytes | memoryview]:
     """Return an array as the bytes of a .npy file, without a copy of it."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    return [header.getvalue(), memoryview(np.ascontiguousarray(array)).cast("B")]
+    return [header.getvalue(), np.ascontiguousarray(array).data.cast("B")]

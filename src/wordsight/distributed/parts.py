@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
@@ -109,11 +110,13 @@ class PartFolder:
                     for piece in pieces:
                         digest.update(piece)
                         file.write(piece)
-                    file.write(digest.digest())
+                    own = digest.digest()
+                    digest.update(own)
+                    file.write(own)
                     file.flush()
                     if self._is_local:
                         os.fsync(file.fileno())
-                if self._digested(temporary) != digest.digest():
+                if self._digested(temporary) != digest.digest():  # its own digest, too
                     raise OSError("what was read back is not what was written")
                 if self._is_local:
                     Path(temporary).replace(self._path(name))
@@ -137,12 +140,16 @@ class PartFolder:
                 self._files.invalidate_cache()
                 content = self._files.cat_file(self._path(name))
             except FileNotFoundError as error:
-                raise DataError(f"{self.url}/{name} is not there; start the run again") from error
+                raise DataError(
+                    f"{self.url}/{name} is not there; give the same command again"
+                ) from error
         body, digest = content[:-_DIGEST], content[-_DIGEST:]
         length = int.from_bytes(body[-_LENGTH:], "little")
         end = len(body) - _LENGTH - length
         if end < 0 or hashlib.blake2b(body, digest_size=_DIGEST).digest() != digest:
-            raise DataError(f"{self.url}/{name} is damaged; start the run again, which redoes it")
+            raise DataError(
+                f"{self.url}/{name} is damaged; give the same command again, which redoes it"
+            )
         return Part(json.loads(body[end:-_LENGTH]), body[:end])
 
     def facts(self, name: str) -> dict[str, Any] | None:
@@ -181,6 +188,8 @@ class PartFolder:
             with self._failing("read", name):
                 partial = copy.with_suffix(".unfinished")
                 self._files.get_file(self._path(name), os.fspath(partial))
+                if PartFolder(folder).facts(partial.name) is None:
+                    raise DataError(f"{self.url}/{name} is damaged; give the same command again")
                 partial.replace(copy)
         return copy
 
@@ -204,13 +213,10 @@ class PartFolder:
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name.lstrip('/')}".rstrip("/")
 
-    def _digested(self, path: str, size: int | None = None) -> bytes:
-        """Digest a file up to `size`, by default up to its own digest."""
+    def _digested(self, path: str, size: int = sys.maxsize) -> bytes:
+        """Digest a file, or its first `size` bytes."""
         digest = hashlib.blake2b(digest_size=_DIGEST)
         with self._files.open(path, "rb") as file:
-            if size is None:
-                size = file.seek(0, os.SEEK_END) - _DIGEST
-                file.seek(0)
             while size > 0 and (some := file.read(min(size, _CHUNK))):
                 digest.update(some)
                 size -= len(some)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +20,9 @@ __all__ = ["ClusterRows", "FeaturePart"]
 
 _T = TypeVar("_T")
 
+GROUPS = 4
+"""Sums asked of a worker, about: few, since one may be large, and enough to share them out."""
+
 
 @dataclass(frozen=True)
 class FeaturePart:
@@ -31,6 +35,16 @@ class FeaturePart:
     """
 
     name: str
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Parts that follow one another, some of their rows, and what goes along with these."""
+
+    parts: list[FeaturePart]
+    rows: NDArray[np.int64] | None
+    along: tuple[NDArray[Any], ...]
     n_rows: int
 
 
@@ -61,26 +75,26 @@ class _Table:
         return found if self.standardise is None else found.standardised(*self.standardise)
 
 
-def _on_part(
+def _on_parts(
     table: _Table,
     work: Callable[..., _T],
-    part: FeaturePart,
+    parts: Sequence[FeaturePart],
     rows: NDArray[np.int64] | None,
     *along: NDArray[Any],
 ) -> _T:
-    """Apply work to some rows of a part, where it lies."""
-    stored: StoredRows = table.open([part])
+    """Apply work to some rows of parts that follow one another, where they lie."""
+    stored: StoredRows = table.open(parts)
     return work(stored if rows is None else ChosenRows(stored, rows), *along)
 
 
 def _blocks_of_part(
     table: _Table,
     work: Callable[[NDArray[Any]], NDArray[Any]],
-    part: FeaturePart,
+    parts: Sequence[FeaturePart],
     rows: NDArray[np.int64] | None,
 ) -> NDArray[Any]:
     """Apply work to a part a block at a time, as `by_blocks` does."""
-    stored: StoredRows = table.open([part])
+    stored: StoredRows = table.open(parts)
     chosen = stored if rows is None else ChosenRows(stored, rows)
     cuts = [slice(start, start + READ) for start in range(0, len(chosen), READ)]
     return np.concatenate([work(chosen[cut]) for cut in cuts])
@@ -152,21 +166,29 @@ class ClusterRows(SpreadRows):
         return self._here[rows]
 
     def _cut(
-        self, rows: NDArray[np.int64] | None, along: Sequence[NDArray[Any]]
-    ) -> list[tuple[FeaturePart, NDArray[np.int64] | None, tuple[NDArray[Any], ...]]]:
-        """Return each part that has some of the rows, those rows, and what goes along."""
-        found = []
-        for part, start, stop in zip(self._parts, self._ends[:-1], self._ends[1:], strict=True):
+        self, rows: NDArray[np.int64] | None, along: Sequence[NDArray[Any]], n_groups: int
+    ) -> list[_Chosen]:
+        """Return parts that have some of the rows, in groups, with those rows and what goes along.
+
+        Sums are exact, so that groups change nothing but how many sums are sent about.
+        """
+        found: list[_Chosen] = []
+        edges = np.linspace(0, self.n_parts, min(n_groups, self.n_parts) + 1).round().astype(int)
+        for a, b in pairwise(edges.tolist()):
+            parts, start, stop = self._parts[a:b], self._ends[a], self._ends[b]
             if rows is None:
-                found.append((part, None, tuple(array[start:stop] for array in along)))
+                found.append(
+                    _Chosen(parts, None, tuple(array[start:stop] for array in along), stop - start)
+                )
                 continue
             first, last = np.searchsorted(rows, [start, stop])
             here = rows[first:last]
             if len(here):
-                found.append((part, here - start, tuple(array[here] for array in along)))
+                arrays = tuple(array[here] for array in along)
+                found.append(_Chosen(parts, here - start, arrays, len(here)))
         if not found:  # of no row at all
             none = np.empty(0, dtype=np.int64)
-            found.append((self._parts[0], none, tuple(array[:0] for array in along)))
+            found.append(_Chosen(self._parts[:1], none, tuple(array[:0] for array in along), 0))
         return found
 
     def fold(
@@ -178,30 +200,34 @@ class ClusterRows(SpreadRows):
         small: bool = False,
         on_part: Callable[[int], None] | None = None,
     ) -> _T:
-        """Sum the parts where they lie, and merge the sums; small ones also here."""
-        cut = self._cut(rows, along)
-        sizes = [part.n_rows if chosen is None else len(chosen) for part, chosen, _ in cut]
-        done = None if on_part is None else (lambda index: on_part(sizes[index]))
+        """Sum the parts where they lie, and merge the sums; small ones also here.
+
+        The parameters are those of `SpreadRows.fold`.
+        """
         where: Cluster = Here() if small and self.sums_here else self._cluster
+        cut = self._cut(rows, along, GROUPS * max(1, where.n_workers))
+        done = None if on_part is None else (lambda index: on_part(cut[index].n_rows))
         table, sent = self._plain, work
         if where is self._cluster:
             table, sent = self._shared, where.share(work)
-        calls = [(table, sent, part, chosen, *arrays) for part, chosen, arrays in cut]
-        return where.fold(_on_part, calls, merge, small=small, on_done=done)
+        calls = [(table, sent, one.parts, one.rows, *one.along) for one in cut]
+        found: _T = where.fold(_on_parts, calls, merge, small=small, on_done=done)
+        return found
 
     def each(
         self, work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[np.int64] | None = None
     ) -> Iterator[NDArray[Any]]:
         """Apply work to the parts where they lie."""
-        cut = self._cut(rows, ())
+        cut = self._cut(rows, (), self.n_parts)
         sent = self._cluster.share(work)
-        calls = [(self._shared, sent, part, chosen) for part, chosen, _ in cut]
+        calls = [(self._shared, sent, one.parts, one.rows) for one in cut]
         waiting: dict[int, NDArray[Any]] = {}
         at = 0
         for outcome in self._cluster.run(_blocks_of_part, calls):
             if isinstance(outcome.value, Failed):
                 raise WordsightError(
-                    f"{cut[outcome.index][0].name} cannot be read: {outcome.value.reason}"
+                    f"{cut[outcome.index].parts[0].name} cannot be read: "
+                    f"{outcome.value.reason}; give the same command again"
                 )
             waiting[outcome.index] = outcome.value
             while at in waiting:

@@ -8,8 +8,10 @@ an image has changed, it expects other names. What no longer counts is removed.
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from wordsight.data.sharding import Shard
@@ -207,8 +209,9 @@ class Run:
             report(doing, n_done, n_all)
         self.failed.sort(key=lambda one: one.number)
         self._refuse_failures()
-        # of workers that were lost while they wrote
-        self.folder.clear_unfinished(PARTS)
+        # of workers, or earlier starts, that were lost while they wrote
+        for folder in ("", LEARNED, PARTS):
+            self.folder.clear_unfinished(folder)
 
     def _note(self, one: _Named, failed: Failed) -> None:
         found = FailedShard(
@@ -263,10 +266,25 @@ def _do_shard(url: str, one: _Named, there: bool, work: Work, *shared: Any) -> b
     folder, name = PartFolder(url), f"{PARTS}/{one.name}"
     if there and folder.facts(name) is not None:
         return True
+    seconds, n_read = time.process_time(), _bytes_read()
     with part_of(one.n_whole):
         content, facts = work(one.shard, *shared)
-    folder.write(name, content, {**facts, "n_images": one.shard.n_images, "peak": _peak_memory()})
+    cost = {
+        "cpu_seconds": round(time.process_time() - seconds, 3),
+        "bytes_read": _bytes_read() - n_read,
+        "peak": _peak_memory(),
+    }
+    folder.write(name, content, {**facts, "n_images": one.shard.n_images, **cost})
     return False
+
+
+def _bytes_read() -> int:
+    """Return how much this process has read from files so far; 0 where that is unknown."""
+    try:
+        counts = Path("/proc/self/io").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return int(counts.split("rchar:")[1].split()[0])
 
 
 def _peak_memory() -> int:
@@ -282,7 +300,9 @@ def _manifest(folder: PartFolder) -> dict[str, Any]:
     try:
         found = json.loads(folder.read(MANIFEST).content)
     except ValueError as error:
-        raise DataError(f"{folder.url}/{MANIFEST} is damaged; start the run again") from error
+        raise DataError(
+            f"{folder.url}/{MANIFEST} is damaged; give the same command again"
+        ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DataError(
             f"{folder.url} holds a run of another version of Wordsight; name another folder"
@@ -322,6 +342,10 @@ class RunReport:
         Of the parts.
     worker_peak : int
         The most memory that a worker had at once, in bytes.
+    cpu_seconds : float
+        Processor time of the workers.
+    n_read : int
+        Bytes that they read.
     """
 
     kind: str
@@ -329,6 +353,8 @@ class RunReport:
     shards: list[ShardState]
     n_bytes: int
     worker_peak: int
+    cpu_seconds: float
+    n_read: int
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Count the shards and the images in each state."""
@@ -362,7 +388,7 @@ def show(url: str) -> RunReport:
         raise InputError(f"{url} holds no run; name the folder that was given as --run")
     manifest = _manifest(folder)
     there, failures = folder.names(PARTS), folder.names(FAILURES)
-    shards, n_bytes, peak = [], 0, 0
+    shards, n_bytes, peak, seconds, n_read = [], 0, 0, 0.0, 0
     for number, (name, first_row, n_images) in enumerate(manifest["parts"]):
         state, reason = _state(folder, name, there, failures)
         facts = None
@@ -371,10 +397,12 @@ def show(url: str) -> RunReport:
             state = "damaged" if facts is None else state
         if facts is not None:
             n_bytes += folder.size(f"{PARTS}/{name}")
-            peak = max(peak, int(facts.get("peak", 0)))
+            peak = max(peak, int(facts["peak"]))
+            seconds += float(facts["cpu_seconds"])
+            n_read += int(facts["bytes_read"])
         shards.append(ShardState(number, first_row, n_images, state, reason))
         report("checking the parts", number + 1, len(manifest["parts"]))
-    return RunReport(manifest["kind"], manifest["settings"], shards, n_bytes, peak)
+    return RunReport(manifest["kind"], manifest["settings"], shards, n_bytes, peak, seconds, n_read)
 
 
 def _state(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.exceptions import DataError
-from wordsight.storage import atomic_directory
+from wordsight.storage import atomic_directory, save_array
 
 __all__ = ["Kept", "Store"]
 
@@ -123,7 +123,7 @@ class Store:
         place = self.place(name, parts)
         with atomic_directory(place, overwrite=True) as folder:
             for key, array in made.arrays.items():
-                np.save(folder / f"{key}.npy", array, allow_pickle=False)
+                save_array(folder / f"{key}.npy", array)
             content = {"parts": dict(parts), "value": made.value, "seconds": seconds}
             files = {f"{key}.npy": _digest(folder / f"{key}.npy") for key in made.arrays}
             manifest = {**content, "files": files, "digest": _digest_of(content)}

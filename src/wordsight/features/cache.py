@@ -26,7 +26,7 @@ from wordsight.exceptions import DataError, InputError
 from wordsight.features.images import walk
 from wordsight.progress import report
 from wordsight.rows import READ, StoredRows
-from wordsight.storage import atomic_path, check_writable
+from wordsight.storage import atomic_path, check_writable, save_array
 
 __all__ = [
     "BLOCK_ROWS", "CachedFeatures", "FeatureCache", "FeatureMaker", "ImageBlock", "Precision",
@@ -264,7 +264,7 @@ class FeatureCache:
                 "a feature is too large for float16 (above 65,504); keep this cache in float32"
             )
         with atomic_path(place) as temporary:
-            np.save(temporary, stored, allow_pickle=False)
+            save_array(temporary, stored)
             checksum = _file_digest(temporary, temporary.stat().st_size)
             with temporary.open("ab") as file:
                 file.write(checksum)

@@ -16,9 +16,9 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from wordsight.exceptions import DataError
+from wordsight.storage import save_tensors
 from wordsight.words.byte_stream import broken_file, is_gzip, open_bytes
 from wordsight.words.row_table import RowCollector, WordTable
 from wordsight.words.selection import Selection
@@ -89,11 +89,7 @@ def write_safetensors(
     if scales is not None:
         tensors["scales"] = scales
     stated = {"version": _VERSION, "source": source, **(facts or {})}
-    try:
-        save_file(tensors, path, metadata={_KEY: json.dumps(stated, ensure_ascii=False)})
-    except SafetensorError as error:
-        # a full disk comes as one of these, and whoever writes files expects an OSError
-        raise OSError(str(error)) from error
+    save_tensors(path, tensors, {_KEY: json.dumps(stated, ensure_ascii=False)})
 
 
 def read_safetensors(path: Path, *, selection: Selection | None) -> WordTable:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.exceptions import InputError, WordsightError
-from wordsight.storage import atomic_path
+from wordsight.storage import atomic_path, save_array
 
 __all__ = ["SentenceEncoder"]
 
@@ -103,8 +103,8 @@ class SentenceEncoder:
         place = self._place(text)
         if place is None:
             return
-        with atomic_path(place) as temporary, temporary.open("wb") as file:
-            np.save(file, vector, allow_pickle=False)
+        with atomic_path(place) as temporary:
+            save_array(temporary, vector)
 
 
 def _digest(folder: Path) -> str:
