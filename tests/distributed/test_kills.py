@@ -66,8 +66,9 @@ class Machines:
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
             if found := self.workers_at_work():
-                os.kill(draw.choice(found), signal.SIGKILL)
-                return True
+                with suppress(ProcessLookupError):
+                    os.kill(draw.choice(found), signal.SIGKILL)
+                    return True
         return False
 
     def kill_node(self, draw: random.Random) -> bool:
@@ -155,8 +156,11 @@ class Driver:
         return cls(process, os.fdopen(reading), said)
 
     def kill(self) -> bool:
-        os.kill(self.process, signal.SIGKILL)
-        return True
+        """Kill it; tell whether it was still there."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGKILL)
+            return True
+        return False
 
 
 def live(machines: Machines, data: Path, folder: Path, tally: "Tally") -> bool:

@@ -388,10 +388,10 @@ class RayCluster(Cluster):
     def _value(self, reference: _Reference, one: "_Try") -> Any:
         try:
             value = self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as error:
-            one.errors += 1
-            return Failed(_last_line(error), 1)
         except self._ray.exceptions.RayError as error:
+            if self._is_of_work(error):
+                one.errors += 1
+                return Failed(_last_line(error), 1)
             one.crashes += 1
             lost = _LOST.format(count=one.crashes)
             return Failed(f"{lost} ({type(error).__name__})", 1)
@@ -400,6 +400,12 @@ class RayCluster(Cluster):
         if isinstance(value, Failed):
             one.errors += 1
         return _unpacked(value)
+
+    def _is_of_work(self, error: Exception) -> bool:
+        """Tell an error of the work from the loss of its worker, or of what was sent to it."""
+        told = self._ray.exceptions
+        cause = getattr(error, "cause", None)
+        return isinstance(error, told.RayTaskError) and not isinstance(cause, told.RayError)
 
     def fold(
         self,
@@ -419,11 +425,11 @@ class RayCluster(Cluster):
             tries += 1
             try:
                 return self._fold(function, calls, merge, small, on_done)
-            except self._ray.exceptions.RayTaskError as error:
-                raise WordsightError(
-                    f"a worker failed: {_last_line(error)}; mend what is wrong and start again"
-                ) from error
             except self._ray.exceptions.RayError as error:
+                if self._is_of_work(error):
+                    raise WordsightError(
+                        f"a worker failed: {_last_line(error)}; mend what is wrong and start again"
+                    ) from error
                 if tries > CRASHES:
                     lost = _LOST.format(count=tries)
                     raise WordsightError(
