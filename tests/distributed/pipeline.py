@@ -56,13 +56,14 @@ def work(cluster: Cluster, data: Path, folder: Path) -> None:
         return Job(PartFolder(folder / f"run-{kind}"), SHARD, multiple_of=SHARD)
 
     # on data this small it would never be worth while
-    vars(cluster_features)["where_to_sum"] = lambda *_: (False, "to be killed")
+    setattr(cluster_features, "where_to_sum", lambda *_: (False, "to be killed"))  # noqa: B010
     images = open_dataset(data)
     words = [*COLOURS, *SHAPES]
     model = CrossModalClassifier(
         words=WordVectors(words, np.random.default_rng(1).normal(size=(len(words), 8))),
         unseen=UNSEEN,
-        features=PatchFeatures(n_atoms=4, n_patches=500, patch_size=3, random_state=0),
+        # sums of 200 kB: what is larger than 100 lies in the store of the machine that made it
+        features=PatchFeatures(n_atoms=40, n_patches=500, patch_size=3, random_state=0),
         seen_classifier=SoftmaxClassifier(alpha=1.0, tol=0.03),
         random_state=0,
     )

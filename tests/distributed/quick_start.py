@@ -11,7 +11,6 @@ import select
 import signal
 import socket
 import sys
-from importlib import import_module
 from pathlib import Path
 
 ADDRESS = "WORDSIGHT_QUICK_START"
@@ -37,8 +36,7 @@ def ask(
 
 def serve(path: str) -> None:
     """Fork a process for each one that asks, until the input ends."""
-    # what all of them need, but for Ray
-    import_module("tests.distributed.pipeline")
+    import distributed.pipeline  # noqa: F401, PLC0415 - what all of them need, but for Ray
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listening = socket.socket(socket.AF_UNIX)
@@ -73,8 +71,8 @@ def serve(path: str) -> None:
         sys.argv = parts[: int(count)]
         os.chdir(parts[int(count)])
         os.environ.clear()
-        for one in parts[int(count) + 1 :]:
-            name, _, value = one.partition("=")
+        for pair in parts[int(count) + 1 :]:
+            name, _, value = pair.partition("=")
             os.environ[name] = value
         runpy.run_path(sys.argv[0], run_name="__main__")
         return

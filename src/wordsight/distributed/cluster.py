@@ -402,10 +402,10 @@ class RayCluster(Cluster):
     def _value(self, reference: _Reference, one: "_Try") -> Any:
         try:
             value = self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as error:
-            one.errors += 1
-            return Failed(_last_line(error), 1)
         except self._ray.exceptions.RayError as error:
+            if self._is_of_work(error):
+                one.errors += 1
+                return Failed(_last_line(error), 1)
             one.crashes += 1
             lost = _LOST.format(count=one.crashes)
             return Failed(f"{lost} ({type(error).__name__})", 1)
@@ -414,6 +414,12 @@ class RayCluster(Cluster):
         if isinstance(value, Failed):
             one.errors += 1
         return _unpacked(value)
+
+    def _is_of_work(self, error: Exception) -> bool:
+        """Tell an error of the work from the loss of its worker, or of what was sent to it."""
+        told = self._ray.exceptions
+        cause = getattr(error, "cause", None)
+        return isinstance(error, told.RayTaskError) and not isinstance(cause, told.RayError)
 
     def fold(
         self,
@@ -439,11 +445,11 @@ class RayCluster(Cluster):
             tries += 1
             try:
                 return self._fold(function, calls, merge, small, tell)
-            except self._ray.exceptions.RayTaskError as error:
-                raise WordsightError(
-                    f"a worker failed: {_last_line(error)}; mend what is wrong and start again"
-                ) from error
             except self._ray.exceptions.RayError as error:
+                if self._is_of_work(error):
+                    raise WordsightError(
+                        f"a worker failed: {_last_line(error)}; mend what is wrong and start again"
+                    ) from error
                 if tries > CRASHES:
                     lost = _LOST.format(count=tries)
                     raise WordsightError(
@@ -566,10 +572,6 @@ def _ray() -> Any:
         raise WordsightError(
             "--cluster needs ray, which is not installed; install it: pip install 'wordsight[ray]'"
         ) from error
-    # that a machine was lost Ray prints among the results, and no option of it says otherwise
-    with suppress(ImportError):
-        inner = import_module("ray._private.worker")
-        setattr(inner, "print_to_stdstream", _hear)  # noqa: B010 - known to no type checker
     return ray
 
 
@@ -600,6 +602,10 @@ def _join(ray: Any, address: str) -> None:
     """Join a cluster, or start one."""
     if address != "auto":
         _check_address(address)
+    # that a machine was lost Ray prints among the results, and no option of it says otherwise
+    with suppress(ImportError):
+        inner = import_module("ray._private.worker")
+        setattr(inner, "print_to_stdstream", _hear)  # noqa: B010 - known to no type checker
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own making

@@ -20,6 +20,9 @@ __all__ = ["ClusterRows", "FeaturePart"]
 
 _T = TypeVar("_T")
 
+BLOCKS = 4096
+"""A multiple of the rows of every block that is summed."""
+
 GROUPS = 4
 """Sums asked of a worker, about: few, since one may be large, and enough to share them out."""
 
@@ -170,10 +173,14 @@ class ClusterRows(SpreadRows):
     ) -> list[_Chosen]:
         """Return parts that have some of the rows, in groups, with those rows and what goes along.
 
-        Sums are exact, so that groups change nothing but how many sums are sent about.
+        Sums of whole blocks are exact: groups of parts that hold whole blocks change nothing but
+        how many sums are sent about. Other parts stay by themselves, lest sums depend on groups.
         """
         found: list[_Chosen] = []
-        edges = np.linspace(0, self.n_parts, min(n_groups, self.n_parts) + 1).round().astype(int)
+        n_groups = min(n_groups, self.n_parts)
+        if (self._ends[:-1] % BLOCKS).any():
+            n_groups = self.n_parts
+        edges = np.linspace(0, self.n_parts, n_groups + 1).round().astype(int)
         for a, b in pairwise(edges.tolist()):
             parts, start, stop = self._parts[a:b], self._ends[a], self._ends[b]
             if rows is None:
