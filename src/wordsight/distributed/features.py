@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 from wordsight.data.dataset import Dataset
 from wordsight.data.sharding import Shard
@@ -133,9 +135,7 @@ class ClusterFeatures:
             plain = {key: one for key, one in learned.items() if _is_plain(one)}
             for other in folder.names(LEARNED):
                 folder.remove(f"{LEARNED}/{other}")
-            file = io.BytesIO()
-            np.savez(file, **arrays)
-            folder.write(name, file.getvalue(), plain)
+            folder.write(name, save_tensors(arrays), plain)
             kept = {**arrays, **plain}
         for key, value in kept.items():
             # JSON knows no tuples
@@ -165,8 +165,7 @@ def _kept(folder: PartFolder, name: str) -> dict[str, Any] | None:
         part = folder.read(name)
     except DataError:
         return None
-    with np.load(io.BytesIO(part.content), allow_pickle=False) as arrays:
-        return {**{key: arrays[key] for key in arrays.files}, **part.facts}
+    return {**load_tensors(part.content), **part.facts}
 
 
 def _encode_shard(
