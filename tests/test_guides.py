@@ -18,7 +18,7 @@ from wordsight.data.scenes import write_scenes
 from wordsight.experiments.setting import CLASSES, Setting
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
-NOT_RUN = 3
+NOT_RUN = 4
 """Blocks that may be left out, in all pages together."""
 
 

@@ -379,11 +379,11 @@ def test_a_failure_in_the_middle_leaves_the_old_model(
 ) -> None:
     target = save_model(fitted(), tmp_path / "model")
 
-    def write_half(tensors: Any, path: Path, **_options: Any) -> None:
-        Path(path).write_bytes(b"half")
+    def write_half(path: Path, *_given: Any) -> None:
+        path.write_bytes(b"half")
         raise stop
 
-    monkeypatch.setattr(persistence, "save_file", write_half)
+    monkeypatch.setattr(persistence, "save_tensors", write_half)
     with pytest.raises((KeyboardInterrupt, WordsightError)) as caught:
         save_model(fitted(unseen=["bird"]), target, overwrite=True)
     if isinstance(stop, OSError):

@@ -16,7 +16,7 @@ from wordsight.mapping.sums import RowSums
 from wordsight.rows import StoredRows
 
 N, F = 5000, 24
-LARGEST = 2048
+LARGEST = 4096
 """No reader takes more rows at once."""
 
 RNG = np.random.default_rng(0)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.classifiers.class_words import columns_of
-from wordsight.leading import Leading, check_k
+
+if TYPE_CHECKING:
+    from wordsight.leading import Leading
 
 __all__ = ["Recognition", "ranked", "shares"]
 
@@ -99,7 +101,7 @@ class Recognition:
         columns = self.unseen_column
         return None if columns is None else self.classes[columns]
 
-    def top_k(self, k: int, among: Sequence[str] | None = None) -> Leading:
+    def top_k(self, k: int, among: Sequence[str] | None = None) -> "Leading":
         """Return the k most probable classes of each image.
 
         Parameters
@@ -116,6 +118,8 @@ class Recognition:
             most probable first. Of equally probable classes the first; those without any
             probability in the order that they have among their own kind.
         """
+        from wordsight.leading import Leading, check_k  # noqa: PLC0415 - imports torch
+
         check_k(k)
         columns = np.arange(len(self.classes)) if among is None else self._columns(among)
         if among is None:
@@ -182,7 +186,7 @@ def shares(proba: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def ranked(
     columns: NDArray[np.int64], proba: NDArray[np.float64], given: NDArray[np.float64], k: int
-) -> Leading:
+) -> "Leading":
     """Put classes in the order of `Recognition.top_k`, and keep k of them.
 
     Parameters
@@ -196,6 +200,8 @@ def ranked(
     k : int
         At most m.
     """
+    from wordsight.leading import Leading  # noqa: PLC0415 - imports torch
+
     among_kind = np.where(proba > 0, 0.0, -given)
     order = np.lexsort((columns, among_kind, -proba), axis=-1)[:, :k]
     return Leading(np.take_along_axis(columns, order, 1), np.take_along_axis(proba, order, 1))

@@ -70,7 +70,7 @@ def features(
     --------
     wordsight features model/ photos/ --split train --out features.parquet
     wordsight features box:cifar10 photos/ --out features.parquet --resume --json
-    wordsight features model/ photos/ --out features.parquet --cluster auto --run run/
+    wordsight features model/ photos/ --out f.parquet --cluster auto --run run/
     """
     if spread is not None and (resume or cache is not None):
         raise InputError(

@@ -322,7 +322,6 @@ def fit(
     wordsight fit photos/ --unseen zebra,truck --out model/
     wordsight fit photos/ --unseen zebra --tune --cache cache/ --out model/
     wordsight fit photos/ --words vectors.txt --atoms 400 --out model/
-    wordsight fit shards/ --unseen zebra --out model/ --cluster 10.0.0.1:6379 --run s3://bucket/run
     """
     if spread is not None and cache is not None:
         raise InputError(

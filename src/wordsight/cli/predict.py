@@ -131,7 +131,7 @@ def predict(
     --------
     wordsight predict model/ new_photos/ --out predictions.csv
     wordsight predict model/ photo.jpg --also "polar bear,bicycle"
-    wordsight predict model/ photos/ --out predictions.parquet --cluster auto --run run/
+    wordsight predict model/ photos/ --out all.csv --cluster auto --run run/
     """
     _check_together(out, json_=json_, resume=resume, sort_into=sort_into, copy=copy)
     if resume and spread is not None:
