@@ -30,7 +30,9 @@ from crash.jobs import JOBS, Job  # noqa: E402
 Snapshot = dict[str, Any]
 
 KILLED = ("fit", "predict", "features", "reproduce")
-_TIMES = re.compile(r"\d[\d.,]*\s*(?:s|seconds?|minutes?|hours?)\b")
+_TIMES = re.compile(r"\d[\d.,]*\s*(?:s|seconds?|minutes?|hours?|[MG]B)\b")
+"""A report says how much memory it took, too: a fork begins with that of its parent."""
+
 NAMED = ("model", "p.", "f.parquet", "sorted", "report", "cache", "scores.json", "drawn")
 """Some of these an error names."""
 

@@ -181,7 +181,11 @@ def test_a_model_that_is_tuned(images: Dataset, tmp_path: Path) -> None:
     found = model().fit(images, images.labels, tune=True, cache=features_on(tmp_path))
     assert found.selection_ is not None and expected.selection_ is not None
     assert found.selection_.best == expected.selection_.best
-    check_same(found, expected)
+    # the trials read rows in blocks of other sizes, and the gate learns from what they say
+    some = images.select(np.arange(0, len(images), 50))
+    ours, theirs = found.recognise(some), expected.recognise(some)
+    np.testing.assert_allclose(ours.mapped, theirs.mapped, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(ours.proba, theirs.proba, atol=1e-6)
 
 
 def test_a_training_goes_on_where_it_was(
