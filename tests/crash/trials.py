@@ -30,7 +30,7 @@ from crash.jobs import JOBS, Job  # noqa: E402
 Snapshot = dict[str, Any]
 
 KILLED = ("fit", "predict", "features", "reproduce")
-_TIMES = re.compile(r"\d[\d.,]*\s*(?:s|seconds?|minutes?|hours?|[MG]B)\b")
+_TIMES = re.compile(r"\d[\d.,]*\s*(?:s|seconds?|minutes?|hours?|min|h|[MG]B)\b")
 """A report says how much memory it took, too: a fork begins with that of its parent."""
 
 NAMED = ("model", "p.", "f.parquet", "sorted", "report", "cache", "scores.json", "drawn")

@@ -16,10 +16,10 @@ TARGETS = hostile_readers.TARGETS | hostile_mat.TARGETS
 
 # cheap formats get most of them: all together take less than a minute
 COUNTS = {
-    "text": 10_000, "binary": 10_000, "glove": 10_000, "safetensors": 10_000, "json": 10_000,
-    "text.gz": 4000, "binary.gz": 4000, "dictionary": 6000, "shard": 4000, "tar": 3000,
-    "parquet": 6000, "yaml": 4000, "config": 8000, "tensors": 4000, "tar.gz": 1000, "state": 1000,
-    "npy": 5000, "npz": 3000, "webdataset": 6000, "mat5": 10_000, "mat7.3": 3000,
+    "text": 5000, "binary": 5000, "glove": 5000, "safetensors": 5000, "json": 5000,
+    "text.gz": 2000, "binary.gz": 2000, "dictionary": 3000, "shard": 2000, "tar": 1500,
+    "parquet": 3000, "yaml": 2000, "config": 4000, "tensors": 2000, "tar.gz": 500, "state": 500,
+    "npy": 2500, "npz": 1500, "webdataset": 3000, "mat5": 5000, "mat7.3": 1500,
 }  # fmt: skip
 
 
