@@ -144,12 +144,16 @@ def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
                 os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             continue
-        # another process may take it for a dead one's before it is held: then it is left to that
-        with suppress(BlockingIOError, FileNotFoundError):
+        try:
             handle = hold(place)
-            if handle is None or is_at(handle, place):
-                return place, handle
-            os.close(handle)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # another process took it for a dead one's before it was held: it is its own
+        except OSError:
+            remove(place)
+            raise
+        if handle is None or is_at(handle, place):
+            return place, handle
+        os.close(handle)
     raise AssertionError("numbers do not end")
 
 
