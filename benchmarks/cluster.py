@@ -28,7 +28,7 @@ SIDE = 8
 def run(setting: Setting) -> Outcome:
     """Predict the same images without a cluster and with one of as many workers as threads."""
     _check_installed()
-    n_images, n_atoms, n_rounds = (5000, 20, 1) if setting.quick else (50_000, N_ATOMS, 2)
+    n_images, n_atoms, n_rounds = (5000, 20, 1) if setting.quick else (50_000, N_ATOMS, 1)
     with room(1.0) as folder:
         data = folder / "images.parquet"
         write_parquet(data, setting, n_images)
@@ -171,7 +171,7 @@ CLUSTER = Benchmark(
     title="One machine as a cluster",
     about="`wordsight predict` of 50,000 images in a parquet file with 1,600 atoms, from "
     "the start of the process to the rows on disk, without a cluster and with `--cluster auto`, "
-    "which starts Ray and has a worker for each core. Whole processes in turn.",
+    "which starts Ray and has a worker for each core. Whole processes in turn, once.",
     targets=(
         Target("overhead", "time on a cluster of 2 workers, times that without", 1.15, "×"),
         Target("agreement", "files of rows that differ", 0.0, agreement=True),
