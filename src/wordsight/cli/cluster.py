@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,10 +14,11 @@ from wordsight.cli import console
 from wordsight.exceptions import InputError
 
 if TYPE_CHECKING:
+    from wordsight.classifiers.cross_modal import CrossModalClassifier
     from wordsight.distributed.cluster import RayCluster
     from wordsight.distributed.job import Job
 
-__all__ = ["Asked", "joined", "on_cluster", "say_failed"]
+__all__ = ["Asked", "bytes_to_recognise", "joined", "on_cluster", "say_failed"]
 
 _PANEL = "On a cluster"
 
@@ -176,6 +178,13 @@ def joined(
         job = Job(folder, asked.shard_images, asked.max_failed)
         yield cluster, job
     say_failed(job)
+
+
+def bytes_to_recognise(model: "CrossModalClassifier", path: Path) -> int:
+    """Return the bytes that a worker needs for a model that was loaded from a path."""
+    from wordsight.distributed import memory  # noqa: PLC0415 - torch
+
+    return memory.bytes_to_recognise(model, path)
 
 
 def say_failed(job: "Job") -> None:

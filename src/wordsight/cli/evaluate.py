@@ -11,7 +11,7 @@ import typer
 from wordsight.box import PREFIX
 from wordsight.cli import console
 from wordsight.cli.classes import SHOWN
-from wordsight.cli.cluster import Asked, joined, on_cluster
+from wordsight.cli.cluster import Asked, bytes_to_recognise, joined, on_cluster
 from wordsight.cli.images import named_split, say_skipped
 from wordsight.cli.options import (
     CachePath,
@@ -96,7 +96,7 @@ def evaluate(
     dataset, taken = open_split(data, split, "test")
     if taken is None:
         console.say(f"{data} has no test split: scoring all of it, also what was trained on")
-    needs = partial(_worker_bytes, loaded, model)
+    needs = partial(bytes_to_recognise, loaded, model)
     with joined(spread, needs) as cluster, console.progress():
         by: Look | None = None
         if cluster is not None:
@@ -125,12 +125,6 @@ def evaluate(
         console.print_line(_json(found))
     else:
         _print(found)
-
-
-def _worker_bytes(model: "CrossModalClassifier", path: Path) -> int:
-    from wordsight.distributed.memory import bytes_to_recognise  # noqa: PLC0415
-
-    return bytes_to_recognise(model, path)
 
 
 def _depends_on(model: "CrossModalClassifier", path: Path) -> dict[str, str]:

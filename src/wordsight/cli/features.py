@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wordsight.cli import console
-from wordsight.cli.cluster import Asked, joined, on_cluster
+from wordsight.cli.cluster import Asked, bytes_to_recognise, joined, on_cluster
 from wordsight.cli.options import (
     RUNNING,
     CachePath,
@@ -25,7 +25,6 @@ from wordsight.storage import check_writable, refuse_existing
 from wordsight.unfinished import state_path
 
 if TYPE_CHECKING:
-    from wordsight.classifiers.cross_modal import CrossModalClassifier
     from wordsight.feature_files import FeatureRow, Written
 
 __all__ = ["features"]
@@ -104,7 +103,7 @@ def features(
         console.set_resumable()
     start = perf_counter()
     rows: Iterator[list[FeatureRow]] | None = None
-    with joined(spread, partial(_worker_bytes, loaded, model)) as cluster, console.progress():
+    with joined(spread, partial(bytes_to_recognise, loaded, model)) as cluster, console.progress():
         if cluster is not None:
             from wordsight.distributed.feature_rows import feature_rows_on  # noqa: PLC0415
 
@@ -127,12 +126,6 @@ def features(
         console.print_json(_made(out, about, written, perf_counter() - start))
     else:
         console.print_line(str(out))
-
-
-def _worker_bytes(model: "CrossModalClassifier", path: Path) -> int:
-    from wordsight.distributed.memory import bytes_to_recognise  # noqa: PLC0415
-
-    return bytes_to_recognise(model, path)
 
 
 def _made(out: Path, about: dict[str, Any], written: "Written", seconds: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wordsight.cli import console
+from wordsight.cli.cluster import bytes_to_recognise
 from wordsight.exceptions import WordsightError
 from wordsight.storage import refuse_existing
 from wordsight.unfinished import discard_rows
@@ -96,8 +97,6 @@ class Job:
 
     def worker_bytes(self) -> int:
         """Return the memory that a worker of a cluster needs."""
-        from wordsight.distributed.memory import bytes_to_recognise  # noqa: PLC0415 - torch
-
         return bytes_to_recognise(self.model, self.model_path)
 
     def depends_on(self, *, images: bool = True) -> dict[str, str]:
