@@ -96,6 +96,13 @@ def test_one_number_to_a_row(kind: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.vectors, [[5.0], [-0.5]])
 
 
+def test_a_vector_that_ends_like_text_is_binary(tmp_path: Path) -> None:
+    path = tmp_path / "tiny"
+    write_table(path, ["0"], np.array([[0, 2e-9]], dtype=np.float32), format="word2vec-binary")
+    assert path.read_bytes().endswith(b"_p\t1\n")
+    assert detect_format(path) == "word2vec-binary"
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "words"),
     [

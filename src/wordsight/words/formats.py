@@ -13,6 +13,7 @@ of the broken bytes, and of a word that comes twice the first row wins; each is 
 
 import gzip
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,7 @@ _ENDINGS = {
 }
 _HEAD_BYTES = 1 << 16
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _LARGEST_SAFETENSORS_HEADER = 100_000_000
 
 
@@ -96,7 +98,9 @@ def detect_format(path: str | os.PathLike[str]) -> str:
 
 
 def _is_binary(rows: bytes, dimension: int) -> bool:
-    if looks_like_text_row(rows.partition(b"\n")[0]):
+    first = rows.partition(b"\n")[0]
+    # a vector may end in bytes such as b"\t1", as those of a tiny number do
+    if looks_like_text_row(first) and not _CONTROL.search(first.partition(b" ")[2]):
         return False
     # a damaged row of text is still text: float32 numbers are hardly ever all printable
     start = rows.find(b" ") + 1
