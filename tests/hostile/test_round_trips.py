@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzzing import SECONDS, FaultError, Target, mutant, try_all, try_in_child
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -90,6 +90,7 @@ def test_descriptions(
     else:
         yaml = pytest.importorskip("yaml")
         text = yaml.safe_dump(given_texts, allow_unicode=not escaped, width=10**6)
+        assume(yaml.safe_load(text) == given_texts)  # PyYAML folds a break that ends a key
     path.write_text(text, encoding="utf-8", newline="")
     # runs of white space within a text count as one space
     expected = {name: tuple(" ".join(t.split()) for t in ts) for name, ts in given_texts.items()}
