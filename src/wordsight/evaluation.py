@@ -248,11 +248,11 @@ def observe(
         raise InputError(
             f"none of the {len(found.broken)} images can be read; give images that can"
         )
-    assert known.labels is not None
+    assert known.class_labels is not None
     return Observed(
         seen=model.seen_,
         unseen=model.unseen_,
-        true=known.labels[found.rows],
+        true=known.class_labels.take(found.rows).text(),
         predicted=found.label,
         as_seen=found.as_seen,
         as_unseen=found.as_unseen,
@@ -344,7 +344,7 @@ def for_card(evaluation: Evaluation) -> dict[str, Any]:
 
 def _known_only(model: CrossModalClassifier, dataset: Dataset) -> tuple[Dataset, dict[str, int]]:
     """Leave out the images of classes that the model does not know; count them by class."""
-    if dataset.labels is None:
+    if dataset.class_labels is None:
         raise InputError(
             "the images have no labels to score against; give labelled ones, or use: "
             "wordsight predict"

@@ -57,7 +57,7 @@ _log = logging.getLogger(__name__)
 GROUP_BYTES = 32 << 20
 """Features that wait to be written together, as a row group."""
 
-_GROUP_ROWS = 65_536
+_GROUP_ROWS = 16_384
 
 _COLUMNS: dict[str, Any] = {"use_dictionary": ["label"], "write_statistics": ["path", "label"]}
 """How columns are written: features tell nothing by their extremes, and hardly repeat."""
@@ -188,13 +188,14 @@ def depends_on(
     device : str or None
         Where the model computes.
     """
-    labels = [] if dataset.labels is None else dataset.labels.tolist()
-    chosen = np.ascontiguousarray(dataset.source_rows)
+    chosen: list[NDArray[Any]] = [dataset.source_rows]
+    if dataset.class_labels is not None:
+        chosen += [dataset.class_labels.names, dataset.class_labels.codes]
     return {
         "model": digest_of_model(model),
         "device (--device)": str(device),
         "version of Wordsight or its libraries": versions(),
-        "choice of images (--split)": digest_of_bytes(chosen, repr(labels).encode()),
+        "choice of images (--split)": digest_of_bytes(*chosen),
         "list of images, or images changed since": Inputs([data]).digest,
     }
 
@@ -242,7 +243,7 @@ def feature_rows(
 
 def _row(dataset: Dataset, one: tuple[int, NDArray[Any]] | BrokenImage) -> FeatureRow:
     row = one.row if isinstance(one, BrokenImage) else one[0]
-    label = None if dataset.labels is None else str(dataset.labels[row])
+    label = dataset.label(row)
     if isinstance(one, BrokenImage):
         return FeatureRow(one.name, label, None, one.reason)
     return FeatureRow(dataset.name(row), label, one[1].astype(np.float32, copy=False))
@@ -300,7 +301,7 @@ def write_features(
         The file cannot be written.
     """
     place, written = Path(out), Written()
-    schema = _schema(about, labelled=dataset.labels is not None)
+    schema = _schema(about, labelled=dataset.class_labels is not None)
     if resume is None:
         refuse_existing(place, overwrite=overwrite)
         made = feature_rows(model, dataset, cache=cache) if rows is None else rows

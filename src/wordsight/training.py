@@ -512,7 +512,7 @@ def _check_seed(random_state: int) -> None:
 
 def _counts(dataset: Dataset, name: str) -> dict[str, int]:
     """Count the images of the classes that have any."""
-    if dataset.labels is None:
+    if dataset.class_labels is None:
         raise InputError(
             f"the images of {name} have no labels to learn from; give a folder of class folders, "
             "or another kind of data that names the class of each image"

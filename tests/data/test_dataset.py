@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wordsight.data.arrays import ArraySource
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.dataset import Dataset
 from wordsight.data.source import BrokenImage, Item, Source
 from wordsight.exceptions import BrokenImageError, InputError
@@ -34,7 +35,7 @@ class Listed(Source):
 
     def __init__(self, items: list[Item], labels: NDArray[np.str_] | None = None) -> None:
         self.items = items
-        self.labels = labels
+        self.class_labels = None if labels is None else ClassLabels.of(labels)
         self.class_names = () if labels is None else NAMES
         self.n_read = 0
 

@@ -311,7 +311,7 @@ class Bordered(Source):
     """Images that are nowhere, in pieces."""
 
     def __init__(self, lengths: list[int]) -> None:
-        self.labels = None
+        self.class_labels = None
         self.class_names = ()
         self._ends = np.cumsum(lengths)
 

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.decoding import pixels_to_rgb
 from wordsight.data.files import shown
-from wordsight.data.part import Part, part_of_file, runs_of_labels
+from wordsight.data.part import Part, part_of_file
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import DataError, InputError
 
@@ -74,11 +75,11 @@ class ArraySource(Source):
         self._path = path
         self._images = images
         self._name = name
-        self.labels = None
+        self.class_labels = None
         self.class_names = _checked_class_names(class_names)
         if labels is not None:
             given = _checked_labels(labels, len(images))
-            self.labels, self.class_names = _named(given, self.class_names)
+            self.class_labels, self.class_names = _named(given, self.class_names)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -96,7 +97,7 @@ class ArraySource(Source):
         """Name the file and tell the labels, which may have come from elsewhere."""
         if self._path is None:
             return None
-        labels = None if self.labels is None else runs_of_labels(self.labels[rows])
+        labels = None if self.class_labels is None else self.class_labels.take(rows).runs()
         return part_of_file("array", self._path, len(self), rows, labels=labels)
 
 
@@ -291,7 +292,7 @@ def _checked_labels(labels: ArrayLike, n_images: int) -> NDArray[Any]:
 
 def _named(
     given: NDArray[Any], class_names: tuple[str, ...]
-) -> tuple[NDArray[np.str_], tuple[str, ...]]:
+) -> tuple[ClassLabels, tuple[str, ...]]:
     """Turn labels into class names; return them and all classes."""
     found, inverse = np.unique(given, return_inverse=True)
     if given.dtype.kind == "U":
@@ -311,5 +312,5 @@ def _named(
         names = [class_names[int(value)] for value in found]
     else:
         names = [str(value) for value in found]
-    labels = np.array(names, dtype=np.str_)[inverse.reshape(-1)]
+    labels = ClassLabels.coded(names, inverse.reshape(-1))
     return labels, class_names or tuple(sorted(set(names)) if given.dtype.kind == "U" else names)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.data.cifar_archive import first_names, read_members
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.part import Part, part_of_file
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import DataError, InputError
@@ -147,7 +148,7 @@ class CifarSource(Source):
         self._starts = np.cumsum([0, *(len(records) for records in self._records)])
         self.class_names = _class_names(found[layout.names], layout, f"{root}: {layout.names}")
         numbers = [records[:, len(layout.n_classes) - 1] for records in self._records]
-        self.labels = np.array(self.class_names, dtype=np.str_)[np.concatenate(numbers)]
+        self.class_labels = ClassLabels.coded(self.class_names, np.concatenate(numbers))
 
     def __len__(self) -> int:
         return int(self._starts[-1])

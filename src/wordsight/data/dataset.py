@@ -8,11 +8,13 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.decoding import check_image_size, decode_item
 from wordsight.data.report import DatasetReport, summarise_sizes
 from wordsight.data.source import Batch, BrokenImage, Item, Source
@@ -46,8 +48,8 @@ class Dataset:
         Where the images are stored.
     source_rows : ndarray of int64, shape (n,)
         The row of the source that each image comes from.
-    labels : ndarray of str, shape (n,), or None
-        The class name of each image, where there are any.
+    class_labels : ClassLabels or None
+        The class name of each image, where there are any, as numbers for names.
     class_names : tuple of str
         The classes that take part, in the order of the source, with or without images.
     """
@@ -61,15 +63,28 @@ class Dataset:
         self.source = source
         self.source_rows = _checked_rows(rows, len(source))
         self.class_names = source.class_names if class_names is None else tuple(class_names)
-        self.labels: NDArray[np.str_] | None = None
-        if source.labels is not None:
-            self.labels = source.labels[self.source_rows]
+        self.class_labels: ClassLabels | None = source.class_labels
+        if rows is not None and source.class_labels is not None:
+            self.class_labels = source.class_labels.take(self.source_rows)
 
     def __len__(self) -> int:
         return len(self.source_rows)
 
     def __repr__(self) -> str:
         return f"<Dataset: {len(self)} images, {len(self.class_names)} classes>"
+
+    @cached_property
+    def labels(self) -> NDArray[np.str_] | None:
+        """The class name of each image, shape (n,), or None where there are none.
+
+        It is written out when it is asked for, and kept: `label` and `class_labels` are for images
+        by the million.
+        """
+        return None if self.class_labels is None else self.class_labels.text()
+
+    def label(self, row: int) -> str | None:
+        """Return the class name of the image of a row, where there are any."""
+        return None if self.class_labels is None else self.class_labels[row]
 
     def name(self, row: int) -> str:
         """Name the image of a row as a person would find it."""
@@ -97,9 +112,9 @@ class Dataset:
     def only_classes(self, names: Sequence[str]) -> "Dataset":
         """Return the images of the classes named; a class that is not here is an `InputError`."""
         wanted = self._checked_classes(names)
-        assert self.labels is not None
+        assert self.class_labels is not None
         kept = tuple(name for name in self.class_names if name in wanted)
-        rows = self.source_rows[np.isin(self.labels, kept)]
+        rows = self.source_rows[self.class_labels.among(kept)]
         return Dataset(self.source, rows, kept)
 
     def without_classes(self, names: Sequence[str]) -> "Dataset":
@@ -109,10 +124,9 @@ class Dataset:
 
     def class_counts(self) -> dict[str, int]:
         """Count the images of each class, in the order of `class_names`; empty without labels."""
-        if self.labels is None:
+        if self.class_labels is None:
             return {}
-        found, counts = np.unique(self.labels, return_counts=True)
-        of_class = dict(zip(found.tolist(), counts.tolist(), strict=True))
+        of_class = self.class_labels.counts()
         return {name: of_class.get(name, 0) for name in self.class_names}
 
     def batches(
@@ -183,8 +197,10 @@ class Dataset:
 
     def _batch(self, rows: list[int], images: list[_Pixels]) -> Batch:
         index = np.array(rows, dtype=np.int64)
-        labels = None if self.labels is None else self.labels[index]
-        return Batch(index, np.stack(images), labels)
+        return Batch(index, np.stack(images), self._labels_of(index))
+
+    def _labels_of(self, rows: NDArray[np.int64]) -> NDArray[np.str_] | None:
+        return None if self.class_labels is None else self.class_labels.take(rows).text()
 
     def images(
         self,
@@ -215,8 +231,7 @@ class Dataset:
         if images is None:
             images = np.empty((0, *(image_size or (0, 0)), 3), dtype=np.uint8)
         index = np.concatenate([np.empty(0, dtype=np.int64), *rows])
-        labels = None if self.labels is None else self.labels[index]
-        return Batch(index, images[:n_done], labels)
+        return Batch(index, images[:n_done], self._labels_of(index))
 
     def intact(self, image_size: tuple[int, int] | None) -> tuple["Dataset", list[BrokenImage]]:
         """Leave out the images that cannot be read, which takes one pass over all of them.
@@ -292,7 +307,7 @@ class Dataset:
             raise InputError(
                 f"class names come as a list, but {names!r} is one string; give [{names!r}]"
             )
-        if self.labels is None:
+        if self.class_labels is None:
             raise InputError(
                 "classes cannot be chosen, since these images have no labels; leave them out, or "
                 "open images that have"

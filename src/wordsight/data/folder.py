@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.files import (
     class_name_of,
     find_images,
@@ -19,7 +20,6 @@ from wordsight.data.part import (
     Part,
     absolute_root,
     common_root,
-    runs_of_labels,
 )
 from wordsight.data.source import Item, Source
 from wordsight.exceptions import BrokenImageError, InputError
@@ -56,7 +56,7 @@ class _PathsSource(Source):
     def part(self, rows: NDArray[np.int64]) -> Part:
         """List the files, so that no folder is searched again."""
         root, paths = common_root([self._paths[row] for row in rows.tolist()])
-        labels = None if self.labels is None else runs_of_labels(self.labels[rows])
+        labels = None if self.class_labels is None else self.class_labels.take(rows).runs()
         every = ((0, len(paths)),)
         return Part("files", absolute_root(root), root, paths, len(paths), every, labels, {})
 
@@ -113,7 +113,7 @@ class FolderSource(_PathsSource):
             )
         pairs = [pair for part in labelled for pair in part.labelled_paths()]
         self._paths = [path for path, _ in pairs] or loose
-        self.labels = np.array([name for _, name in pairs], dtype=np.str_) if pairs else None
+        self.class_labels = ClassLabels.of([name for _, name in pairs]) if pairs else None
 
 
 class _ClassFolders:
@@ -154,7 +154,7 @@ class FilesSource(_PathsSource):
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
-        self.labels = None
+        self.class_labels = None
         self.class_names = ()
         self._paths: list[str] = []
         for path in paths:
@@ -188,7 +188,7 @@ class ListedSource(_PathsSource):
     def __init__(self, part: Part) -> None:
         self._paths = part.files
         self._names = part.names
-        self.labels = None
+        self.class_labels = None
         self.class_names = ()
 
     def name(self, row: int) -> str:

@@ -2,10 +2,11 @@
 
 import os
 import unicodedata
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.parquet_columns import Columns, choose_columns
 from wordsight.data.parquet_files import files_by_split, is_parquet, splits
 from wordsight.data.part import Part, absolute_root, runs_of_rows
@@ -91,7 +93,7 @@ class ParquetSource(Source):
         self._starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
         # once for each file, as every image is named: paths are slow
         self._shown = {one.path: one.path.relative_to(root).as_posix() for one in groups}
-        self.labels, self.class_names = self._read_labels()
+        self.class_labels, self.class_names = self._read_labels()
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -139,10 +141,11 @@ class ParquetSource(Source):
                 f"rows {rows.min()} to {rows.max()} are asked for, of {len(self)} rows; ask for "
                 f"rows from 0 to {len(self) - 1}"
             )
-        for row, data in zip(rows.tolist(), self._in_order(rows), strict=True):
-            yield (
-                BrokenImageError(self.name(row), "its bytes are missing") if data is None else data
-            )
+        for place, data in enumerate(self._in_order(rows)):
+            if data is None:
+                yield BrokenImageError(self.name(int(rows[place])), "its bytes are missing")
+            else:
+                yield data
 
     def _in_order(self, rows: NDArray[np.int64]) -> Iterator[bytes | None]:
         if np.all(rows[1:] >= rows[:-1]):
@@ -160,26 +163,22 @@ class ParquetSource(Source):
 
     def _stream(self, rows: NDArray[np.int64]) -> Iterator[bytes | None]:
         """Yield the bytes of `rows`, which do not decrease."""
-        if not rows.size:
-            return
-        groups = np.searchsorted(self._starts[1:], rows, side="right")
-        cuts = np.flatnonzero(np.diff(groups)) + 1
-        pieces = zip(groups[np.r_[0, cuts]].tolist(), np.split(rows, cuts), strict=True)
+        cuts = pairwise(np.searchsorted(rows, self._starts).tolist())
+        pieces = ((number, cut) for number, cut in enumerate(cuts) if cut[0] < cut[1])
         for path, in_file in groupby(pieces, key=lambda piece: self._groups[piece[0]].path):
             with opened_parquet(path) as file:
-                for number, wanted in in_file:
-                    group = self._groups[number]
-                    yield from group.stream(
-                        file, self._columns.image, wanted - self._starts[number]
-                    )
+                for number, (start, stop) in in_file:
+                    wanted = rows[start:stop] - self._starts[number]
+                    yield from self._groups[number].stream(file, self._columns.image, wanted)
 
-    def _read_labels(self) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
+    def _read_labels(self) -> tuple[ClassLabels | None, tuple[str, ...]]:
         """Return the class name of each row and all class names."""
         known = self._columns.class_names
         if self._columns.label is None:
             return None, ()
         numbers: dict[object, int] = {}  # each label as stored, in the order of appearance
-        codes: list[int] = []
+        firsts: list[int] = []  # and the row of its first appearance
+        codes = array("I")
         label = self._columns.label
         for path, groups in groupby(self._groups, key=lambda group: group.path):
             chosen = [group.number for group in groups]
@@ -187,27 +186,29 @@ class ParquetSource(Source):
                 for batch in file.iter_batches(
                     row_groups=chosen, columns=[label], use_threads=False
                 ):
-                    values = batch.column(0).to_pylist()
-                    codes.extend(numbers.setdefault(value, len(numbers)) for value in values)
+                    for value in batch.column(0).to_pylist():
+                        code = numbers.setdefault(value, len(numbers))
+                        if code == len(firsts):
+                            firsts.append(len(codes))
+                        codes.append(code)
         if len(codes) != len(self):
             raise DataError(
                 f"{self._groups[0].path} or a file beside it has {len(codes)} labels, and its row "
                 f"groups say {len(self)} rows; it is corrupt: get it again"
             )
-        coded = np.asarray(codes, dtype=np.int64)
         if numbers and all(_is_missing(value, known) for value in numbers):
             return None, known or ()
-        names = [self._class_name(value, coded == code) for value, code in numbers.items()]
+        names = list(map(self._class_name, numbers, firsts))
         ordered = (str(value) for value in sorted(numbers, key=_integers_then_strings))
         classes = known or tuple(
             dict.fromkeys(unicodedata.normalize("NFC", one) for one in ordered)
         )
-        return np.array(names, dtype=np.str_)[coded], classes
+        return ClassLabels.coded(names, codes), classes
 
-    def _class_name(self, value: object, where: NDArray[np.bool_]) -> str:
-        """Turn a label as stored into a class name; `where` tells the rows that bear it."""
+    def _class_name(self, value: object, row: int) -> str:
+        """Turn a label as stored into a class name; `row` is one that bears it."""
         known = self._columns.class_names
-        at = self.name(int(np.argmax(where)))
+        at = self.name(row)
         if _is_missing(value, known):
             raise DataError(f"{at} has no label, while other rows have; add it or remove the row")
         if known is not None and isinstance(value, int):

@@ -3,26 +3,23 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.data.class_labels import LabelRuns
+
 __all__ = [
     "Part",
-    "labels_of_runs",
     "part_of_file",
     "rows_of_runs",
-    "runs_of_labels",
     "runs_of_rows",
 ]
 
 Runs = tuple[tuple[int, int], ...]
 """Rows as pairs of a first row and how many follow it, itself included."""
-
-LabelRuns = tuple[tuple[str, int], ...]
-"""Labels as pairs of a label and how many times it stands in a row."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +126,3 @@ def rows_of_runs(runs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     """Return the rows that runs stand for."""
     pieces = [np.arange(first, first + count, dtype=np.int64) for first, count in runs]
     return np.concatenate([np.empty(0, np.int64), *pieces])
-
-
-def runs_of_labels(labels: NDArray[np.str_]) -> LabelRuns:
-    """Write labels as runs of equal ones."""
-    return tuple((label, sum(1 for _ in run)) for label, run in groupby(labels.tolist()))
-
-
-def labels_of_runs(runs: LabelRuns) -> NDArray[np.str_]:
-    """Return the labels that runs stand for."""
-    names = np.array([label for label, _ in runs], dtype=np.str_)
-    return np.repeat(names, [count for _, count in runs])

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordsight.data.arrays import open_array_file
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.dataset import Dataset
 from wordsight.data.files import file_stamp, shown
 from wordsight.data.folder import ListedSource
-from wordsight.data.part import Part, labels_of_runs, rows_of_runs, runs_of_labels, runs_of_rows
+from wordsight.data.part import Part, rows_of_runs, runs_of_rows
 from wordsight.data.source import Item, Source, UnreadableSource
 from wordsight.exceptions import DataError, InputError
 
@@ -191,11 +192,11 @@ class _Opened(Source):
         self._shard = shard
         self._rows = rows_of_runs(shard.rows)
         self.class_names = shard.class_names
-        self.labels = None
+        self.class_labels = None
         if shard.labels is not None:
-            self.labels = labels_of_runs(shard.labels)
-        elif source.labels is not None:
-            self.labels = source.labels[self._rows]
+            self.class_labels = ClassLabels.of_runs(shard.labels)
+        elif source.class_labels is not None:
+            self.class_labels = source.class_labels.take(self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -208,8 +209,8 @@ class _Opened(Source):
 
     def part(self, rows: NDArray[np.int64]) -> Part:
         labels = self._shard.labels
-        if labels is not None and self.labels is not None:
-            labels = runs_of_labels(self.labels[rows])
+        if labels is not None and self.class_labels is not None:
+            labels = self.class_labels.take(rows).runs()
         return replace(self._shard, rows=runs_of_rows(self._rows[rows]), labels=labels)
 
 

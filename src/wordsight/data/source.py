@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.files import shown
 from wordsight.data.part import Part, part_of_file
 from wordsight.exceptions import BrokenImageError
@@ -60,17 +62,22 @@ class Source(ABC):
 
     Attributes
     ----------
-    labels : ndarray of str, shape (n,), or None
-        The class name of each image.
+    class_labels : ClassLabels or None
+        The class name of each image, as numbers for names.
     class_names : tuple of str
         All class names, in the order of the source, whether or not an image bears them.
     n_ignored : int
         How many files were passed over because they are hidden or not images.
     """
 
-    labels: NDArray[np.str_] | None
+    class_labels: ClassLabels | None
     class_names: tuple[str, ...]
     n_ignored: int = 0
+
+    @cached_property
+    def labels(self) -> NDArray[np.str_] | None:
+        """The class name of each image, shape (n,), written out when it is asked for."""
+        return None if self.class_labels is None else self.class_labels.text()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -109,7 +116,7 @@ class UnreadableSource(Source):
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        self.labels = None
+        self.class_labels = None
         self.class_names = ()
         self._path = path
         self._reason = reason

@@ -97,7 +97,7 @@ class WebDatasetSource(Source):
         if files[0].parent.name.lower() in split_files.KNOWN_SPLITS:
             near.append(files[0].parent.parent)
         self._names = find_class_names(near)
-        self.labels, self.class_names = labels.settle(self._names, self._place)
+        self.class_labels, self.class_names = labels.settle(self._names, self._place)
         self._rule = labels.rule
         self._names = self._names if labels.numbered else None
 
@@ -123,7 +123,7 @@ class WebDatasetSource(Source):
         ]
         source = cls.__new__(cls)
         source._hold(Path(part.root), archives)
-        source.labels, source.class_names = labels.settle(names, source._place)
+        source.class_labels, source.class_names = labels.settle(names, source._place)
         source._rule, source._names = rule, names
         return source
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wordsight.data.class_labels import ClassLabels
 from wordsight.data.files import shown
 from wordsight.exceptions import DataError
 
@@ -78,7 +78,7 @@ class Labels:
 
     def settle(
         self, class_names: Sequence[str] | None, name: Callable[[int], str]
-    ) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
+    ) -> tuple[ClassLabels | None, tuple[str, ...]]:
         """Make class names of what was told, by one rule for all images.
 
         Parameters
@@ -90,7 +90,7 @@ class Labels:
 
         Returns
         -------
-        labels : ndarray of str, shape (n,), or None
+        labels : ClassLabels or None
             None where nothing is told that could be a class.
         class_names : tuple of str
             All classes.
@@ -108,16 +108,20 @@ class Labels:
         if (codes == _NONE).any():
             row = int(np.argmax(codes == _NONE))
             raise DataError(f"{name(row)} has no label, while other images have; add it")
-        used, codes = np.unique(codes, return_inverse=True)
+        used, firsts, codes = np.unique(codes, return_index=True, return_inverse=True)
         stored = list(self._values)
         values = [stored[code] for code in used.tolist()]
         if class_names and all(isinstance(value, int) for value in values):
             self.numbered = True
-            names = [_named(value, class_names, name, codes == k) for k, value in enumerate(values)]
-            return np.array(names, dtype=np.str_)[codes], tuple(class_names)
+            rows = firsts.tolist()
+            names = [
+                _named(value, class_names, name, row)
+                for value, row in zip(values, rows, strict=True)
+            ]
+            return ClassLabels.coded(names, codes), tuple(class_names)
         names = [str(value) for value in values]
         ordered = sorted(values, key=lambda v: (v, "") if isinstance(v, int) else (0, v))
-        return np.array(names, dtype=np.str_)[codes], tuple(map(str, ordered))
+        return ClassLabels.coded(names, codes), tuple(map(str, ordered))
 
     numbered = False
     """Whether `settle` used the names of classes."""
@@ -258,12 +262,12 @@ def _in_json(content: bytes) -> int | str | None:
 
 
 def _named(
-    value: int | str, class_names: Sequence[str], name: Callable[[int], str], where: NDArray[Any]
+    value: int | str, class_names: Sequence[str], name: Callable[[int], str], row: int
 ) -> str:
     if isinstance(value, int) and 0 <= value < len(class_names):
         return class_names[value]
     raise DataError(
-        f"{name(int(np.argmax(where)))} has the label {value}, expected 0 to "
+        f"{name(row)} has the label {value}, expected 0 to "
         f"{len(class_names) - 1}, since {len(class_names)} classes are named beside the archives; "
         "mend the labels or the names"
     )

@@ -78,6 +78,7 @@ def _rows(dataset: Dataset, shard: Shard, part: Part | FailedShard) -> Iterator[
     for number in range(shard.n_images):
         row = shard.first_row + number
         name = dataset.name(row)
-        label = None if dataset.labels is None else str(dataset.labels[row])
         error = errors.get(number)
-        yield FeatureRow(name, label, None if error is not None else next(features), error)
+        yield FeatureRow(
+            name, dataset.label(row), None if error is not None else next(features), error
+        )

@@ -136,9 +136,10 @@ def choose_images(data: Dataset, per_class: int | None, seed: int, name: str) ->
     InputError
         No labels, or one of the ten classes is missing.
     """
-    if data.labels is None:
+    if data.class_labels is None:
         raise InputError(f"the images of {name} have no labels; give CIFAR-10 with its labels")
-    missing = [one for one in CLASSES if not (data.labels == one).any()]
+    counts = data.class_counts()
+    missing = [one for one in CLASSES if not counts.get(one)]
     if missing:
         raise InputError(
             f"{name} has no image of {', '.join(missing)}; expected the ten classes of CIFAR-10: "
@@ -147,7 +148,7 @@ def choose_images(data: Dataset, per_class: int | None, seed: int, name: str) ->
     random_state = np.random.RandomState(seed)
     chosen = []
     for one in CLASSES:
-        rows = np.flatnonzero(data.labels == one)
+        rows = np.flatnonzero(data.class_labels.among([one]))
         if per_class is not None and per_class < len(rows):
             rows = np.sort(random_state.permutation(rows)[:per_class])
         chosen.append(rows)

@@ -111,7 +111,8 @@ class Gallery:
     @property
     def labels(self) -> NDArray[np.str_] | None:
         """Class names of the images, shape (n,), where the data set has any."""
-        return None if self.data.labels is None else self.data.labels[self.rows]
+        labels = self.data.class_labels
+        return None if labels is None else labels.take(self.rows).text()
 
     @property
     def mapped(self) -> NDArray[Any]:
