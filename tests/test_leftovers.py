@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -27,14 +28,14 @@ folder, target = sys.argv[1:]
 writer = atomic_directory(target, overwrite=True) if folder == "folder" else atomic_path(target)
 with writer as place:
     (place / "inner" if folder == "folder" else place).write_text("of the other one")
-    print(place.name, flush=True)
+    print(place.relative_to(Path(target).parent), flush=True)
     sys.stdin.readline()
 """
 
 
 @contextmanager
-def another_process(kind: str, target: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A process in the midst of writing `target`, and the hidden name that it writes to."""
+def another_process(kind: str, target: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
+    """A process in the midst of writing `target`, and the path that it writes to."""
     with subprocess.Popen(
         [sys.executable, "-c", _WRITE, kind, str(target)],
         stdin=subprocess.PIPE,
@@ -42,10 +43,10 @@ def another_process(kind: str, target: Path) -> Iterator[tuple["subprocess.Popen
         text=True,
     ) as process:
         assert process.stdout is not None
-        name = process.stdout.readline().strip()
-        assert name, "it did not begin"
+        written = process.stdout.readline().strip()
+        assert written, "it did not begin"
         try:
-            yield process, name
+            yield process, target.parent / written
         finally:
             process.kill()
 
@@ -76,15 +77,16 @@ def test_what_a_killed_process_left_is_cleared_away(
     kind: str, writer: Writer, tmp_path: Path
 ) -> None:
     target = tmp_path / "out.csv"
-    with another_process(kind, target) as (process, name):
+    with another_process(kind, target) as (process, left):
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert names(tmp_path) == [name]
+        assert names(tmp_path) == [left.parent.name]
         with writer(tmp_path / "another") as place:
             write(place)
-        assert names(tmp_path) == [name, "another"]  # of another target nothing is said
+        assert names(tmp_path) == [left.parent.name, "another"]  # of another target nothing is said
         with writer(target) as place:
-            assert name not in set(names(tmp_path)) - {place.name}
+            assert names(tmp_path) == [place.parent.name, "another"]
+            assert place.is_dir() or not place.stat().st_size
             write(place)
     assert names(tmp_path) == ["another", "out.csv"]
     assert read(target) == "new"
@@ -94,13 +96,13 @@ def test_what_a_living_process_writes_is_left_alone(
     kind: str, writer: Writer, tmp_path: Path
 ) -> None:
     target = tmp_path / "out.csv"
-    with another_process(kind, target) as (process, name):
+    with another_process(kind, target) as (process, other):
         with writer(target) as place:
-            assert place.name != name
+            assert place != other
             write(place)
-        assert names(tmp_path) == [name, "out.csv"]
+        assert names(tmp_path) == [other.parent.name, "out.csv"]
         assert read(target) == "new"
-        assert read(tmp_path / name) == "of the other one"
+        assert read(other) == "of the other one"
         process.communicate("go on\n", timeout=60)
         assert process.returncode == 0
     assert names(tmp_path) == ["out.csv"]
@@ -116,12 +118,67 @@ def test_many_in_one_process_write_one_target(writer: Writer, tmp_path: Path) ->
     assert names(tmp_path) == ["out"]
 
 
+def test_a_room_that_is_being_made_or_removed_is_cleared_away(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    with claimed(target) as place:
+        room = place.parent
+    room.mkdir()  # a kill before there is a lock in it, or after
+    with atomic_path(target) as place:
+        assert names(tmp_path) == [room.name]
+        write(place)
+    assert names(tmp_path) == ["out.csv"]
+
+
+def test_others_may_write_when_one_has_its_name(tmp_path: Path) -> None:
+    """What follows the rename touches nothing of a writer that began right after it."""
+    target = tmp_path / "out.csv"
+    with ExitStack() as second:
+        with atomic_path(target) as first:
+            write(first)
+            first.replace(target)
+            first.touch()  # for the rename of its own
+            begun = second.enter_context(atomic_path(target))
+        write(begun)
+    assert read(target) == "new"
+
+
+def test_a_library_may_put_another_file_in_its_place(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    with claimed(target) as place:
+        (place.parent / "its own").write_text("new", encoding="utf-8")
+        (place.parent / "its own").replace(place)
+        with atomic_path(target) as other:  # somebody else clears away what is not held
+            write(other)
+        assert read(place) == "new"
+    assert names(tmp_path) == ["out.csv"]
+
+
+def test_many_threads_write_one_target(writer: Writer, tmp_path: Path) -> None:
+    target, n_writers, ended = tmp_path / "out", 6, []
+
+    def work() -> None:
+        for _ in range(40):
+            with writer(target) as place:
+                write(place)
+        ended.append(True)
+
+    threads = [Thread(target=work) for _ in range(n_writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ended) == n_writers
+    assert (names(tmp_path), read(target)) == (["out"], "new")
+
+
 def test_a_leftover_with_a_higher_number_is_found(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     with claimed(target) as first, claimed(target) as second:
-        stale = second.name
-        assert first.name != stale
-    (tmp_path / stale).write_text("left", encoding="utf-8")
+        stale = second.parent
+        assert first.parent != stale
+    stale.mkdir()
+    (stale / "lock").touch()
+    (stale / "new.csv").write_text("left", encoding="utf-8")
     with atomic_path(target) as place:
         write(place)
     assert names(tmp_path) == ["out.csv"]
@@ -135,9 +192,10 @@ def test_one_that_is_taken_for_a_dead_ones_is_made_again(
 
     def too_late(place: Path) -> int | None:
         nonlocal n_made
-        n_made += 1
-        if n_made == 1:
+        n_made += place.exists()
+        if place.exists() and n_made == 1:
             place.unlink()
+            place.parent.rmdir()
         return hold(place)
 
     monkeypatch.setattr(leftovers, "hold", too_late)
@@ -152,8 +210,9 @@ def test_nothing_is_removed_where_there_are_no_locks(
 ) -> None:
     target = tmp_path / "out"
     with claimed(target) as place:
-        name = place.name
-    (tmp_path / name).write_text("somebody's", encoding="utf-8")
+        name = place.parent.name
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "lock").write_text("somebody's", encoding="utf-8")
     monkeypatch.setattr(leftovers, "hold", lambda _place: None)
     with atomic_path(target) as place:
         write(place)

@@ -1,10 +1,12 @@
 """Temporary files beside an output, and what is left of them where a process was killed.
 
-A temporary file or folder lies beside its target, under a hidden name made of the target's name
-and a small number. Whoever made it holds a lock on it (flock), which ends with the process, however
-that ends. One that nobody holds was left by a process that is dead, and whoever writes the same
-target next removes it; one that is held belongs to a process at work, and is left alone. Where the
-system or the file system knows no such locks, nothing is removed.
+What is written lies in a room: a folder beside its target, under a hidden name made of the target's
+name and a small number, with a file that its maker holds a lock on (flock). The lock ends with the
+process, however that ends. A room that nobody holds was left by a process that is dead, and whoever
+writes the same target next removes it; one that is held belongs to a process at work, and is left
+alone. What is in it may be replaced by another file, as some libraries do when they write, without
+the lock being lost, and is gone from it when it takes the target's place. Where the system or the
+file system knows no such locks, nothing is removed.
 """
 
 import ctypes
@@ -23,6 +25,7 @@ _CLEARED = 8
 """How many numbers are looked at: as many processes may write one target at once."""
 
 _OLD = "old"
+_LOCK = "lock"
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
 
 
@@ -48,15 +51,20 @@ def claimed(target: Path, *, folder: bool = False) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        An empty file or folder that only its owner can read. A file's ending is that of `target`,
-        so that libraries that look at it are content.
+        An empty file or folder that only its owner can read, on the disk of `target`. A file's
+        ending is that of `target`, so that libraries that look at it are content.
     """
     _clear_away(target)
-    place, handle = _claim(target, folder=folder)
+    room, handle = _claim(target)
     try:
+        place = room / ("new" if folder else f"new{_ending(target.name)}")
+        if folder:
+            place.mkdir(mode=0o700)
+        else:
+            os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield place
     finally:
-        remove(place)
+        _remove_room(room)
         if handle is not None:
             os.close(handle)
 
@@ -133,54 +141,80 @@ def remove(place: Path) -> None:
             place.unlink(missing_ok=True)
 
 
-def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
-    ending = "" if folder else _ending(target.name)
+def _claim(target: Path) -> tuple[Path, int | None]:
+    """Make a room for a target, and hold it."""
     for number in count():
-        place = _numbered(target, f"{number}{ending}")
+        room = _numbered(target, f"{number}")
+        lock = room / _LOCK
         try:
-            if folder:
-                place.mkdir(mode=0o700)
-            else:
-                os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            room.mkdir(mode=0o700)
         except FileExistsError:
             continue
+        # where it is gone, or another's: taken for a dead one's before it was held
         try:
-            handle = hold(place)
-        except (BlockingIOError, FileNotFoundError):
-            continue  # another process took it for a dead one's before it was held: it is its own
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except (FileExistsError, FileNotFoundError):
+            continue
         except OSError:
-            remove(place)
+            with suppress(OSError):
+                room.rmdir()
             raise
-        if handle is None or is_at(handle, place):
-            return place, handle
+        try:
+            handle = hold(lock)
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        except OSError:
+            _remove_room(room)
+            raise
+        if handle is None or is_at(handle, lock):
+            return room, handle
         os.close(handle)
     raise AssertionError("numbers do not end")
 
 
+def _remove_room(room: Path) -> None:
+    """Remove a room; its lock last, by which what is left of it is known."""
+    with suppress(OSError):
+        for place in list(room.iterdir()):
+            if place.name != _LOCK:
+                remove(place)
+        remove(room / _LOCK)
+        room.rmdir()
+
+
 def _clear_away(target: Path) -> None:
     """Remove what dead processes left for a target, but for its old content where that is all."""
-    ending = _ending(target.name)
-    names = [f"{number}{kind}" for number in range(_CLEARED) for kind in {"", ending}]
-    for name in (_OLD, *names):
-        place = _numbered(target, name)
-        if place.is_symlink():  # the target was one; there is nothing in it to be held
-            remove(place)
-        if not place.exists():
-            continue
-        try:
-            handle = hold(place)
-        except OSError:
-            continue
-        if handle is None:
-            continue
-        try:
-            if is_at(handle, place):
-                if name == _OLD and not target.exists():
-                    place.rename(target)
-                else:
-                    remove(place)
-        finally:
-            os.close(handle)
+    for number in range(_CLEARED):
+        room = _numbered(target, f"{number}")
+        with suppress(OSError):
+            room.rmdir()  # one in which there is no lock yet, or no more
+        with _held(room / _LOCK) as held:
+            if held:
+                _remove_room(room)
+    old = _numbered(target, _OLD)
+    if old.is_symlink():  # the target was one; there is nothing in it to be held
+        remove(old)
+    with _held(old) as held:
+        if held and not target.exists():
+            old.rename(target)
+        elif held:
+            remove(old)
+
+
+@contextmanager
+def _held(place: Path) -> Iterator[bool]:
+    """Hold what lies at a path for the block; tell whether it is there and nobody held it."""
+    try:
+        handle = hold(place)
+    except OSError:
+        handle = None
+    if handle is None:
+        yield False
+        return
+    try:
+        yield is_at(handle, place)
+    finally:
+        os.close(handle)
 
 
 def is_at(handle: int, place: Path) -> bool:

@@ -183,8 +183,15 @@ def save_tensors(
 def _swap(new: Path, target: Path) -> None:
     """Put the directory `new` at `target`; an old one is at `new` afterwards, or gone."""
     if not target.exists():
-        new.rename(target)
-    elif not exchange(new, target):
+        try:
+            new.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+    # it was there, or another process was first
+    if not exchange(new, target):
         _swap_in_two_steps(new, target)
 
 

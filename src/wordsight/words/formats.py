@@ -13,7 +13,6 @@ of the broken bytes, and of a word that comes twice the first row wins; each is 
 
 import gzip
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from wordsight.words.safetensors_format import read_safetensors, write_safetenso
 from wordsight.words.selection import Selection
 from wordsight.words.text_format import (
     looks_like_text_row,
+    n_trailing_numbers,
     parse_header,
     read_text,
     starts_with_header,
@@ -48,7 +48,6 @@ _ENDINGS = {
 }
 _HEAD_BYTES = 1 << 16
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _LARGEST_SAFETENSORS_HEADER = 100_000_000
 
 
@@ -98,9 +97,8 @@ def detect_format(path: str | os.PathLike[str]) -> str:
 
 
 def _is_binary(rows: bytes, dimension: int) -> bool:
-    first = rows.partition(b"\n")[0]
-    # a vector may end in bytes such as b"\t1", as those of a tiny number do
-    if looks_like_text_row(first) and not _CONTROL.search(first.partition(b" ")[2]):
+    # fewer than the header promises may be the bytes of a number, such as b"_p\t1"
+    if n_trailing_numbers(rows.partition(b"\n")[0]) >= max(1, dimension):
         return False
     # a damaged row of text is still text: float32 numbers are hardly ever all printable
     start = rows.find(b" ") + 1

@@ -25,7 +25,14 @@ from wordsight.words.byte_stream import broken_file, line_blocks
 from wordsight.words.row_table import RowCollector, WordTable
 from wordsight.words.selection import Selection
 
-__all__ = ["looks_like_text_row", "parse_header", "read_text", "starts_with_header", "write_text"]
+__all__ = [
+    "looks_like_text_row",
+    "n_trailing_numbers",
+    "parse_header",
+    "read_text",
+    "starts_with_header",
+    "write_text",
+]
 
 _BLANKS = b" \t\r"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -57,7 +64,7 @@ def starts_with_header(first: bytes, second: bytes) -> bool:
 
 def looks_like_text_row(line: bytes) -> bool:
     """Say whether the line is a word and at least one number."""
-    return _trailing_numbers(line) > 0
+    return n_trailing_numbers(line) > 0
 
 
 def read_text(
@@ -143,18 +150,18 @@ def _split_row(row: bytes, dimension: int, path: Path, at: int) -> tuple[bytes, 
     fields = list(_FIELD.finditer(row))
     if len(fields) <= dimension:
         # a word may be missing as well as a number: count what reads as a number
-        count = min(_trailing_numbers(row), len(fields) - 1)
+        count = min(n_trailing_numbers(row), len(fields) - 1)
         raise broken_file(path, f"line {at} has {count} numbers instead of {dimension}")
     before = fields[-dimension - 1]
     # a word that ends with a number after a space does not exist in practice, a row with one
     # number too many does
     if len(fields) > dimension + 1 and _DECIMAL.fullmatch(before[0]):
-        count = min(_trailing_numbers(row), len(fields) - 1)
+        count = min(n_trailing_numbers(row), len(fields) - 1)
         raise broken_file(path, f"line {at} has {count} numbers instead of {dimension}")
     return row[: before.end()], b" ".join(field[0] for field in fields[-dimension:])
 
 
-def _trailing_numbers(row: bytes) -> int:
+def n_trailing_numbers(row: bytes) -> int:
     """Count the fields at the end of a row that read as numbers, the first field left out."""
     count = 0
     for field in reversed(_FIELD.findall(row.rstrip(_BLANKS))[1:]):
@@ -165,7 +172,7 @@ def _trailing_numbers(row: bytes) -> int:
 
 
 def _usual_dimension(lines: Sequence[bytes]) -> int:
-    counts = Counter(_trailing_numbers(line) for line in lines[:1000] if line.strip(_BLANKS))
+    counts = Counter(n_trailing_numbers(line) for line in lines[:1000] if line.strip(_BLANKS))
     return counts.most_common(1)[0][0] if counts else 0
 
 
