@@ -235,7 +235,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(
             break
         sizes.append(size())
     # and while the output is written
-    killed_when(lambda: any(out.parent.glob(f".unfinished-*.{ending}")))
+    killed_when(lambda: any(out.parent.glob(f".unfinished-*/new.{ending}")))
     assert sizes == sorted(sizes)  # nothing that was safe was lost
     assert len(sizes) > 2
     done = run(*plain, out, "--resume")
