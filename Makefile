@@ -42,7 +42,8 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m 'slow and not alone' --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m 'slow and not alone' --numprocesses auto --dist loadfile \
+		--no-loadscope-reorder
 	$(BIN)/python -m pytest -m alone
 
 lint: $(VENV)/.installed-dev

@@ -77,7 +77,7 @@ def _removing(out: Path) -> Callable[[], None]:
 def run_scale(setting: Setting) -> Outcome:
     """Write the features of ever more images, without a cluster and with one."""
     _check_installed()
-    sizes = (5000, 20_000) if setting.quick else (10_000, 100_000, 1_000_000)
+    sizes = (2000, 8000) if setting.quick else (10_000, 100_000, 1_000_000)
     facts: dict[str, Any] = {"sizes": list(sizes), "side": SIDE, "costs": []}
     measured = []
     with room(4.0) as folder:

@@ -13,12 +13,22 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+_LONG = (
+    "test_benchmarks.py", "test_cli_predict_many.py", "test_crash.py", "test_ray.py",
+    "test_quick_path.py", "test_types_for_users.py", "test_mutated_files.py", "test_guides.py",
+)  # fmt: skip
+"""Files with tests of minutes: they come first, so that no process waits for another's last."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before any is left out by its markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What has to run alone is slow as well: fast tests run beside one another."""
     for item in items:
         if item.get_closest_marker("alone"):
             item.add_marker("slow")
+    items.sort(
+        key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_report_holds_every_experiment_and_seed(whole: Path) -> None:
     results = Results.read(whole / "results.json")
     assert [one.name for one in results.experiments] == [one.name for one in EXPERIMENTS]
@@ -57,6 +58,7 @@ def test_a_report_holds_every_experiment_and_seed(whole: Path) -> None:
     assert "could not be drawn" not in page
 
 
+@pytest.mark.slow
 def test_all_announced_numbers_are_measured(whole: Path) -> None:
     for one in Results.read(whole / "results.json").experiments:
         announced = {number.key for number in one.numbers}
@@ -66,6 +68,7 @@ def test_all_announced_numbers_are_measured(whole: Path) -> None:
                 assert set(run.numbers) == announced
 
 
+@pytest.mark.slow
 def test_a_second_run_computes_nothing_again(
     whole: Path, pictures: Path, tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +183,7 @@ def test_images_without_a_test_split_are_refused(
     check_failed(done, 2, "train has no", "expected CIFAR-10 with its training and test images")
 
 
+@pytest.mark.slow
 def test_an_existing_report_is_not_replaced(whole: Path, pictures: Path, run: Runner) -> None:
     done = run("reproduce", pictures, "--quick", "--out", whole)
     check_failed(done, 2, "index.html exists already", "--overwrite")

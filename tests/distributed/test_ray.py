@@ -89,6 +89,48 @@ def test_auto_joins_the_one_that_runs(address: str) -> None:
         assert found == {0: 4, 1: 9}
 
 
+@pytest.fixture
+def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where `ray start` notes the address of its cluster."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    (tmp_path / "ray").mkdir()
+    return tmp_path / "ray" / "ray_current_cluster"
+
+
+def test_auto_leaves_alone_what_a_program_has_for_itself(address: str, noted: Path) -> None:
+    assert clusters._started_here() is None  # though one runs
+    noted.write_text(address)
+    assert clusters._started_here() == address
+
+
+@pytest.mark.parametrize("content", ["", "127.0.0.1:9", "nonsense", "\xff"])
+def test_auto_passes_over_what_is_no_more(content: str, noted: Path) -> None:
+    noted.write_text(content, encoding="latin-1")
+    assert clusters._started_here() is None
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="gives a file away")
+def test_auto_joins_no_strangers_cluster(address: str, noted: Path) -> None:
+    noted.write_text(address)
+    os.chown(noted, 65_534, 65_534)
+    assert clusters._started_here() is None
+
+
+def test_auto_may_be_told(noted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted.write_text("127.0.0.1:1")
+    for named, expected in (("10.0.0.1:6379", "10.0.0.1:6379"), ("local", None)):
+        monkeypatch.setenv("RAY_ADDRESS", named)
+        assert clusters._started_here() == expected
+
+
+def test_a_cluster_that_is_lost_is_no_fault(joined: RayCluster, address: str) -> None:
+    told = joined._ray.exceptions.LocalRayletDiedError
+    said = r"was lost \(Local.*; give the same command again"
+    with pytest.raises(WordsightError, match=said), connect(address, WorkerSettings(gpus=0.0)):
+        raise told
+
+
 @pytest.mark.parametrize(
     ("settings", "n_workers"),
     [

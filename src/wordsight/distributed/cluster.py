@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module, metadata
 from itertools import islice
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from numpy.typing import NDArray
@@ -534,8 +535,9 @@ def connect(address: str, settings: WorkerSettings | None = None) -> Iterator[Ra
     Parameters
     ----------
     address : str
-        ``"auto"``: the cluster that runs on this machine, or else one of this machine's cores that
-        ends with the block. Otherwise the address of a cluster: ``host:6379``.
+        ``"auto"``: the cluster that ``ray start`` began on this machine or ``RAY_ADDRESS`` names,
+        or else one of this machine's cores that ends with the block. Otherwise the address of a
+        cluster: ``host:6379``.
     settings : WorkerSettings, optional
 
     Yields
@@ -545,7 +547,8 @@ def connect(address: str, settings: WorkerSettings | None = None) -> Iterator[Ra
     Raises
     ------
     WordsightError
-        Ray is not installed, there is no cluster at that address, or it has no room for a worker.
+        Ray is not installed, there is no cluster at that address, it has no room for a worker, or
+        it is lost within the block.
     InputError
         The cluster runs other versions than this machine.
     """
@@ -557,6 +560,11 @@ def connect(address: str, settings: WorkerSettings | None = None) -> Iterator[Ra
         cluster = RayCluster(ray, settings or WorkerSettings())
         cluster.check()
         yield cluster
+    except ray.exceptions.RayError as error:
+        raise WordsightError(
+            f"the cluster was lost ({type(error).__name__}: {_last_line(error)}); give the same "
+            "command again: what is finished is not done anew"
+        ) from error
     finally:
         if not was_there:  # one that was started for this ends with it
             ray.shutdown()
@@ -573,6 +581,28 @@ def _ray() -> Any:
             "--cluster needs ray, which is not installed; install it: pip install 'wordsight[ray]'"
         ) from error
     return ray
+
+
+def _started_here() -> str | None:
+    """Return the address of the cluster that commands on this machine are to join, if there is one.
+
+    Ray itself would join any that runs, also one that another program has for itself and takes
+    along when it ends.
+    """
+    named = os.environ.get("RAY_ADDRESS")
+    if named:
+        return None if named == "local" else named
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    try:
+        noted = Path(folder, "ray", "ray_current_cluster")
+        # whoever has a cluster runs their code here: no stranger may name theirs
+        if noted.stat().st_uid not in (0, getattr(os, "getuid", int)()):
+            return None
+        address = noted.read_text(encoding="utf-8").strip()
+        _check_address(address)
+    except (OSError, UnicodeDecodeError, WordsightError):
+        return None  # there is none, or no more
+    return address
 
 
 def _check_address(address: str) -> None:
@@ -600,6 +630,7 @@ def _hear(said: Mapping[str, Any], *_: Any, **__: Any) -> None:
 
 def _join(ray: Any, address: str) -> None:
     """Join a cluster, or start one."""
+    where = _started_here() if address == "auto" else address
     if address != "auto":
         _check_address(address)
     # that a machine was lost Ray prints among the results, and no option of it says otherwise
@@ -609,19 +640,19 @@ def _join(ray: Any, address: str) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own making
-        try:
-            ray.init(address=address, **options)
-            return
-        except ConnectionError as error:
-            if address != "auto":
+        if where is not None:
+            try:
+                ray.init(address=where, **options)
+            except ConnectionError as error:
                 raise WordsightError(
-                    f"there is no Ray cluster at {address} ({_last_line(error)}); start one with "
+                    f"there is no Ray cluster at {where} ({_last_line(error)}); start one with "
                     "ray start --head, or give --cluster auto"
                 ) from error
-        except ValueError as error:
-            raise InputError(
-                f"--cluster {address} was given; expected auto, or the address of a Ray cluster "
-                "such as 10.0.0.1:6379"
-            ) from error
+            except ValueError as error:
+                raise InputError(
+                    f"--cluster {where} was given; expected auto, or the address of a Ray cluster "
+                    "such as 10.0.0.1:6379"
+                ) from error
+            return
         # on this machine alone, and nothing listens to others
         ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **options)
