@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-KILLS = 15
+KILLS = 10
 """Of each command, at random moments. `trials.py --kills 50` takes two minutes."""
 
 TRIALS = Path(__file__).with_name("trials.py")
